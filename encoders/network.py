@@ -1,0 +1,66 @@
+"""What every affect network returns, and the head that makes it (torch; needed to train and to export).
+
+A head is LayerNorm, Linear, Tanh, Linear after CAGE (Wagner et al. 2024, arXiv 2404.14975), but its outputs
+have names instead of column numbers, and it says how sure it is.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+LOG_VAR_RANGE = (-8.0, 1.0)
+
+
+class Affect(NamedTuple):
+    """One network's answer for a batch of B.
+
+    ``mean`` (B, 3) valence, arousal, dominance in [-1, 1]; ``log_var`` (B, 3) natural logarithm of the error
+    variance; ``logits`` (B, K) over the network's labels, or None; ``embedding`` (B, D).
+    """
+
+    mean: Tensor
+    log_var: Tensor
+    logits: Tensor | None
+    embedding: Tensor
+
+
+class AffectHead(nn.Module):
+    """Features (B, ``width``) to :class:`Affect`.
+
+    Three calibrations are part of the weights and start as the identity: ``gain`` and ``bias`` (3,) act on
+    the mean before its tanh, ``widen`` (3,) is added to the log-variance, ``log_prior`` (K,) to the logits.
+    They are fitted on a validation split after training (:mod:`affectstream.multimodal.training.calibrate`)
+    and are not trained by gradient.
+    """
+
+    gain: Tensor
+    bias: Tensor
+    widen: Tensor
+    sharpen: Tensor
+    log_prior: Tensor
+
+    def __init__(self, width: int, labels: int, *, hidden: int | None = None, dropout: float = 0.0) -> None:
+        super().__init__()
+        hidden = hidden or width
+        self.norm = nn.LayerNorm(width)
+        self.hidden = nn.Linear(width, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(hidden, labels + 6)
+        self.labels = labels
+        self.register_buffer("gain", torch.ones(3))
+        self.register_buffer("bias", torch.zeros(3))
+        self.register_buffer("widen", torch.zeros(3))
+        self.register_buffer("sharpen", torch.ones(()))
+        self.register_buffer("log_prior", torch.zeros(labels))
+
+    def forward(self, features: Tensor) -> Affect:
+        embedding = torch.tanh(self.hidden(self.norm(features)))
+        out = self.out(self.dropout(embedding))
+        logits, mean, log_var = out.split([self.labels, 3, 3], dim=1)
+        return Affect(
+            torch.tanh(mean * self.gain + self.bias),
+            log_var.clamp(*LOG_VAR_RANGE) + self.widen,
+            logits * self.sharpen + self.log_prior if self.labels else None,
+            embedding,
+        )
