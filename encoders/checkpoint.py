@@ -49,19 +49,26 @@ def load(path: Path, *, contract: Mapping[str, Any], threads: int = 1) -> Checkp
     Raises CheckpointError if the file or card is missing, if the file's hash is not the card's, or if the
     facts inside the file name another input contract than ours.
     """
-    card_path = path.with_suffix(".json")
-    for needed in (path, card_path):
-        if not needed.is_file():
-            raise CheckpointError(f"no {needed}; wanted weights and their card there; run `affectstream export` or reinstall")
-    card = json.loads(card_path.read_text())
-    found = sha256_of(path)
-    wanted = card["files"].get(path.name)
-    if found != wanted:
-        raise CheckpointError(f"{path} has sha256 {found}; its card says {wanted}; get the file again")
+    verified(path)
     session = open_session(path, threads=threads)
     facts = Facts.from_json(session.get_modelmeta().custom_metadata_map["facts"])
     check_contract(facts, contract, path)
-    return Checkpoint(session, facts, found)
+    return Checkpoint(session, facts, sha256_of(path))
+
+
+def verified(path: Path) -> Path:
+    """``path``, if its bytes are those its checkpoint's card names; raises CheckpointError otherwise.
+
+    The card of ``NAME.onnx`` and of everything called ``NAME.*`` is ``NAME.json``.
+    """
+    card_path = path.with_name(path.name.split(".")[0] + ".json")
+    for needed in (path, card_path):
+        if not needed.is_file():
+            raise CheckpointError(f"no {needed}; wanted weights and their card there; install affectstream again")
+    found, wanted = sha256_of(path), json.loads(card_path.read_text())["files"].get(path.name)
+    if found != wanted:
+        raise CheckpointError(f"{path} has sha256 {found}; its card says {wanted}; get the file again")
+    return path
 
 
 def check_contract(facts: Facts, contract: Mapping[str, Any], path: Path) -> None:

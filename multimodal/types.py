@@ -145,26 +145,27 @@ class Trace:
         """Rows (T,) in which anything was observed."""
         return np.isfinite(self.mean).any(1)
 
+    def without_embedding(self) -> Self:
+        """The same trace without its embeddings, the one part that is large."""
+        return self if self.embedding is None else self._of([self], embedding=False)
+
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
         """One trace of several of the same source, in the order given."""
         first = parts[0]
         if any(part.source != first.source for part in parts):
             raise ValueError(f"cannot join traces of {sorted({p.source for p in parts})}; wanted one source")
-        stack = lambda name: (  # noqa: E731
-            None if getattr(first, name) is None else np.concatenate([getattr(p, name) for p in parts])
-        )
-        return cls(
-            first.source,
-            time=stack("time"),
-            mean=stack("mean"),
-            variance=stack("variance"),
-            quality=stack("quality"),
-            span=stack("span"),
-            embedding=stack("embedding"),
-            labels=stack("labels"),
-            label_names=first.label_names,
-        )
+        return cls._of(parts, embedding=True)
+
+    @classmethod
+    def _of(cls, parts: Sequence[Self], *, embedding: bool) -> Self:
+        def stack(name: str) -> NDArray[Any] | None:
+            values = [getattr(part, name) for part in parts]
+            return None if values[0] is None else np.concatenate(values)
+
+        columns = {name: stack(name) for name in ("time", "mean", "variance", "quality", "span", "labels")}
+        columns["embedding"] = stack("embedding") if embedding else None
+        return cls(parts[0].source, **columns, label_names=parts[0].label_names)  # pyright: ignore[reportArgumentType]
 
 
 Observation = Trace  # what an encoder says of a chunk is a short trace

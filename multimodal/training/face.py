@@ -2,8 +2,8 @@
 
     python -m affectstream.multimodal.training.face --data FERPLUS_FOLDER --run runs/face
 
-The run resumes from ``runs/face/last.pt`` if that is there and ends with ``runs/face/best.safetensors``,
-calibrated on the validation split. Nothing is chosen on the test split.
+The run resumes from ``runs/face/last.pt`` if that is there; ``face_export`` ships what it holds. No choice is made on
+the test split.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from affectstream.datasets.ferplus import FerPlus
+from affectstream.encoders.checkpoint import checkpoint_folder
 from affectstream.encoders.face.crop import TEMPLATE, CropContract, crop, face_matrix
 from affectstream.encoders.face.detect import Detector
 from affectstream.encoders.face.network import FaceNetwork
@@ -117,7 +118,7 @@ def to_tensor(crops: NDArray[np.uint8]) -> Tensor:
     return batch.contiguous(memory_format=torch.channels_last)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def predict(network: FaceNetwork, crops: NDArray[np.uint8], batch: int = 256) -> tuple[Tensor, Tensor, Tensor]:
     """Mean (n, 3), log-variance (n, 3) and logits (n, K) of ``crops``."""
     network.eval()
@@ -189,13 +190,15 @@ def train(data: Path, run: Path, recipe: Recipe) -> None:
 
 
 def cached_points(sets: dict[str, FerPlus], run: Path) -> dict[str, NDArray[np.float32]]:
-    """Face points of every split, found once and kept in ``run``."""
-    path = run / "points.npz"
-    if not path.exists():
-        detector = Detector(Path(__file__).parents[2] / "checkpoints" / "yunet.onnx", threshold=0.5)
-        np.savez(path, **{name: find_points(part.image, detector) for name, part in sets.items()})
-    with np.load(path) as file:
-        return {name: file[name] for name in sets}
+    """Face points of every split of ``sets``, found once and kept in ``run``."""
+    detector = Detector(checkpoint_folder() / "yunet.onnx", threshold=0.5)
+    points: dict[str, NDArray[np.float32]] = {}
+    for split, data in sets.items():
+        path = run / f"points_{split}.npy"
+        if not path.exists():
+            np.save(path, find_points(data.image, detector))
+        points[split] = np.load(path)
+    return points
 
 
 def _groups(network: torch.nn.Module, decay: float) -> list[dict[str, object]]:

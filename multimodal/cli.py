@@ -1,0 +1,31 @@
+"""The command ``affectstream``: a table of verbs, each imported only when it is called."""
+
+import argparse
+import sys
+from importlib import import_module
+from importlib.metadata import version
+
+VERBS = {
+    "score": ("affectstream.multimodal.commands.score", "score recordings: traces, a state, a summary and a picture"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the verb named first in ``arguments`` (default: the command line); returns the exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(
+        prog="affectstream",
+        description="Faces, voices, words and brain waves in; one Valence-Arousal-Dominance trace with honest uncertainty out.",
+        epilog="`affectstream VERB --help` says more.",
+    )
+    parser.add_argument("--version", action="version", version=f"affectstream {version('affectstream')}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, (_, line) in VERBS.items():
+        verbs.add_parser(verb, help=line, add_help=False)
+    chosen, rest = parser.parse_known_args(words[:1]), words[1:]
+    command = import_module(VERBS[chosen[0].verb][0])
+    return command.run(rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""``affectstream score``: files and folders in, one result each out."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from affectstream.encoders.checkpoint import CheckpointError
+from affectstream.multimodal.report.table import FORMATS, check_formats
+from affectstream.multimodal.score import MODALITIES, Encoders, open_encoders, score
+from affectstream.multimodal.types import SignalError
+
+MEDIA = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".mpg", ".mpeg", ".ts", ".wmv", ".gif"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and where its results go: ``folder`` / ``name``.*"""
+
+    path: Path
+    folder: Path
+    name: str
+
+
+def run(arguments: list[str]) -> int:
+    """Score what ``arguments`` name; 0 if every input gave a result, 1 if some did not, 2 if the call was wrong."""
+    options = _parser().parse_args(arguments)
+    modalities = tuple(options.modalities.split(","))
+    formats = tuple(options.format.split(","))
+    try:
+        check_formats(formats)
+        if not options.hz > 0:
+            raise ValueError(f"--hz is {options.hz:g}; wanted more than 0, say 10")
+        jobs = list_jobs(options.inputs, options.out)
+        if options.subtitles is not None and len(jobs) > 1:
+            raise ValueError(f"--subtitles names one file but there are {len(jobs)} inputs; score them one by one")
+        encoders = open_encoders(modalities)
+    except (ValueError, CheckpointError) as error:
+        print(f"affectstream score: {error}", file=sys.stderr)
+        return 2
+    failed = [job for job in jobs if not _score_one(job, encoders, options.hz, options.subtitles, formats, len(jobs))]
+    if failed and len(jobs) > 1:
+        print(f"\n{len(failed)} of {len(jobs)} inputs gave no result:", file=sys.stderr)
+        for job in failed:
+            print(f"  {job.path}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def list_jobs(inputs: list[Path], out: Path) -> list[Job]:
+    """One job for each file of ``inputs``; a folder stands for the media files below it, its structure kept under ``out``.
+
+    Raises ValueError if a folder holds no media or if two inputs would write the same results.
+    """
+    jobs: list[Job] = []
+    for path in inputs:
+        if not path.is_dir():
+            jobs.append(Job(path, out, path.stem))
+            continue
+        found = sorted(f for f in path.rglob("*") if f.suffix.lower() in MEDIA and f.is_file())
+        if not found:
+            raise ValueError(f"no media file in the folder {path}; wanted files ending in {', '.join(sorted(MEDIA))}")
+        jobs += [Job(f, out / f.parent.relative_to(path), f.stem) for f in found]
+    taken: dict[tuple[Path, str], Path] = {}
+    for job in jobs:
+        other = taken.setdefault((job.folder, job.name), job.path)
+        if other is not job.path:
+            raise ValueError(
+                f"{other} and {job.path} would both be written to {job.folder / job.name}.*; rename one or score them apart"
+            )
+    return jobs
+
+
+def _score_one(
+    job: Job, encoders: Encoders, hz: float, subtitles: Path | None, formats: tuple[str, ...], total: int
+) -> bool:
+    """Score and write one input; says what happened and returns whether there is a result."""
+    from affectstream.multimodal.report.write import write_result
+
+    began = time.monotonic()
+    try:
+        with _Progress(job.path.name) as progress:
+            result = score(job.path, hz=hz, subtitles=subtitles, encoders=encoders, progress=progress.show)
+        files = write_result(result, job.folder, job.name, formats)
+    except (SignalError, CheckpointError) as error:
+        print(f"affectstream score: {error}", file=sys.stderr)
+        return False
+    except OSError as error:
+        what = error.strerror or str(error)
+        print(f"affectstream score: cannot write the results of {job.path} to {job.folder}: {what}", file=sys.stderr)
+        return False
+    for note in result.notes:
+        print(f"affectstream score: {job.path}: {note}", file=sys.stderr)
+    for line in _report(result, files, time.monotonic() - began) if total == 1 else [f"{job.path}: {files[0]}"]:
+        print(line)
+    return True
+
+
+def _report(result, files: list[Path], seconds: float) -> Iterator[str]:  # noqa: ANN001
+    """What a person wants to read first."""
+    from affectstream.multimodal.types import DIMENSIONS
+
+    length = result.duration
+    yield f"{result.path.name}: {length:.1f} s scored in {seconds:.1f} s ({length / max(seconds, 1e-9):.1f} x real time)"
+    for source, trace in result.traces.items():
+        seen = trace.observed
+        if not seen.any():
+            continue
+        mean, sd = trace.mean[seen].mean(0), trace.mean[seen].std(0)
+        values = "  ".join(f"{name} {m:+.2f} ± {s:.2f}" for name, m, s in zip(DIMENSIONS, mean, sd, strict=True))
+        yield f"  {source:<8} {values}  ({seen.sum()} of {len(trace)} rows)"
+    for modality, why in result.missing.items():
+        yield f"  {modality:<8} nothing: {why}"
+    for file in files:
+        yield f"  {file}"
+
+
+class _Progress:
+    """A bar with the time left, on a terminal only."""
+
+    def __init__(self, name: str) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            total=0, desc=name, unit="s", leave=False, disable=None,
+            bar_format="{desc} {percentage:3.0f} %|{bar}| {n:.0f} of {total:.0f} s, {remaining} left",
+        )  # fmt: skip
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def show(self, done: float, total: float) -> None:
+        """``done`` of ``total`` seconds of the recording are scored."""
+        self._bar.total = max(total, done)
+        self._bar.n = done
+        self._bar.refresh()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="affectstream score",
+        description="Score recordings. For talk.mp4: a table (talk.parquet), talk.summary.json and a picture (talk.png).",
+    )
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="a media file, or a folder of them")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the results go; made if missing")
+    parser.add_argument("--hz", type=float, default=10.0, help="how often fused and state come, per second (default 10)")
+    parser.add_argument("--modalities", default=",".join(MODALITIES), metavar="LIST", help="some of: %(default)s")
+    parser.add_argument("--subtitles", type=Path, metavar="FILE", help="the words, as .srt or .vtt")
+    parser.add_argument("--format", default="parquet", metavar="LIST", help=f"some of: {','.join(FORMATS)} (default parquet)")
+    return parser

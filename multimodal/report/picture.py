@@ -1,0 +1,129 @@
+"""A recording in one picture: traces with their bands over time, the faces found, the words said."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affectstream.multimodal.score import Result
+from affectstream.multimodal.types import DIMENSIONS, Trace
+
+POINTS = 1500  # a line holds no more than a screen can show
+FACES = 6
+COLOURS = {"face": "#d1495b", "text": "#3f7cac", "speech": "#66a182", "eeg": "#8d6a9f", "state": "#222222"}
+ENDS = {"valence": ("unpleasant", "pleasant"), "arousal": ("calm", "aroused"), "dominance": ("controlled", "in control")}
+
+
+def draw(result: Result, path: Path) -> None:
+    """Write the picture of ``result`` to ``path`` (.png)."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    people = sorted(result.faces.people.items(), key=lambda item: -item[1].frames)[:FACES]
+    heights = [1.1] * bool(people) + [2, 2, 2] + [0.55] * bool(result.words)
+    with plt.rc_context({"font.size": 9, "font.family": "DejaVu Sans", "axes.spines.top": False, "axes.spines.right": False}):
+        figure = plt.figure(figsize=(11, 1.25 * sum(heights) + 0.6), layout="constrained")
+        rows = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+        row = 0
+        if people:
+            _faces(figure.add_subplot(rows[0]), people, result.main_face)
+            row = 1
+        state = result.traces["state"]
+        reach = (float(state.time[0]), float(state.time[-1])) if len(state) > 1 else (0.0, max(result.duration, 1.0))
+        first = None
+        for d, dimension in enumerate(DIMENSIONS):
+            axes = figure.add_subplot(rows[row + d], sharex=first)
+            first = first or axes
+            _dimension(axes, result, d, dimension)
+            axes.set_xlim(*reach)
+            axes.tick_params(labelbottom=d == 2 and not result.words)
+        if result.words:
+            axes = figure.add_subplot(rows[row + 3], sharex=first)
+            _words(axes, result.words, reach)
+        axes.set_xlabel("seconds")
+        figure.suptitle(f"{result.path.name}: affect over {result.duration:.1f} s", x=0.01, ha="left", weight="bold")
+        handles, names = first.get_legend_handles_labels()
+        figure.legend(handles, names, loc="upper right", ncols=len(names), frameon=False)
+        figure.savefig(path, dpi=130, format="png", metadata={"Software": None})
+        plt.close(figure)
+
+
+def _faces(axes, people, main: int | None) -> None:  # noqa: ANN001
+    axes.set_axis_off()
+    axes.set_xlim(0, FACES * 1.15)
+    axes.set_ylim(0, 1.0)
+    axes.set_aspect("equal", anchor="W")
+    for k, (track, person) in enumerate(people):
+        axes.imshow(person.portrait, extent=(1.15 * k, 1.15 * k + 1, 0, 1), interpolation="bilinear")
+        fused = " (fused)" if track == main else ""
+        axes.text(1.15 * k + 1.03, 0.05, f"face/{track}{fused}", rotation=90, va="bottom", fontsize=7, color=COLOURS["face"])
+
+
+def _dimension(axes, result: Result, d: int, dimension: str) -> None:  # noqa: ANN001
+    axes.axhline(0, color="#bbbbbb", linewidth=0.7)
+    for source, trace in result.traces.items():
+        kind = source.partition("/")[0]
+        if kind == "fused" or not trace.observed.any():
+            continue
+        shown = _thin(trace)
+        if kind == "text":
+            _utterances(axes, trace, d)
+        elif kind == "state":
+            time, mean, sd = shown
+            axes.fill_between(
+                time, mean[:, d] - 1.645 * sd[:, d], mean[:, d] + 1.645 * sd[:, d],
+                color=COLOURS["state"], alpha=0.13, linewidth=0, label="90 % interval",
+            )
+            axes.plot(time, mean[:, d], color=COLOURS["state"], linewidth=1.8, label="state")
+        else:
+            faint = kind == "face" and source != f"face/{result.main_face}"
+            axes.plot(
+                shown[0], shown[1][:, d], color=COLOURS.get(kind, "#777777"), linewidth=0.9,
+                alpha=0.35 if faint else 0.85, label="_" if faint else kind,
+            )
+    low, high = ENDS[dimension]
+    axes.set_ylim(-1, 1)
+    axes.set_yticks([-1, -0.5, 0, 0.5, 1], [low, "", "0", "", high])
+    axes.set_ylabel(dimension, weight="bold")
+
+
+def _utterances(axes, trace: Trace, d: int) -> None:  # noqa: ANN001
+    """Each utterance as a bar as long as it lasts, with its one-standard-deviation box."""
+    half = trace.span / 2
+    for i in np.flatnonzero(np.isfinite(trace.mean[:, d])):
+        begin, end = trace.time[i] - half[i], trace.time[i] + half[i]
+        mean, sd = trace.mean[i, d], trace.sd[i, d]
+        axes.fill_between([begin, end], mean - sd, mean + sd, color=COLOURS["text"], alpha=0.12, linewidth=0)
+        axes.plot([begin, end], [mean, mean], color=COLOURS["text"], linewidth=2.2, label="text" if i == 0 else "_")
+
+
+def _words(axes, words: list[tuple[float, float, str]], reach: tuple[float, float]) -> None:  # noqa: ANN001
+    axes.set_ylim(0, 1)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    per_second = 150 / max(reach[1] - reach[0], 1e-6)  # letters that fit
+    for begin, end, text in words:
+        room = max(int((end - begin) * per_second), 1)
+        line = " ".join(text.split())
+        axes.plot([begin, end], [0.1, 0.1], color=COLOURS["text"], linewidth=2.2, solid_capstyle="butt")
+        if room >= 4:
+            axes.text(begin, 0.3, line if len(line) <= room else line[: room - 1] + "…", fontsize=8, clip_on=True)
+
+
+def _thin(trace: Trace) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """At most :data:`POINTS` points of ``trace``: time (P,), mean and sd (P, 3) averaged over equal runs of rows."""
+    rows = len(trace)
+    if rows <= POINTS:
+        return trace.time, trace.mean, trace.sd
+    cuts = np.linspace(0, rows, POINTS + 1).astype(int)
+    first, count = cuts[:-1], np.diff(cuts)
+
+    def average(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        known = np.isfinite(values)
+        number = np.add.reduceat(known.astype(float), first)
+        with np.errstate(invalid="ignore"):
+            return np.add.reduceat(np.where(known, values, 0), first) / np.where(number > 0, number, np.nan)
+
+    return np.add.reduceat(trace.time, first) / count, average(trace.mean), average(trace.sd)

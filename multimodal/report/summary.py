@@ -1,0 +1,66 @@
+"""A recording in a page of JSON: what was found, what was not, and what each source said on the whole."""
+
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from affectstream.multimodal.score import Result
+from affectstream.multimodal.types import DIMENSIONS, Trace
+
+NOTICE = (
+    "Estimates of expressed affect, not of what a person feels. Inferring emotions of people from biometric data is "
+    "prohibited at work and in education in the EU and regulated elsewhere; tell the people concerned."
+)
+
+
+def summarise(result: Result) -> dict[str, Any]:
+    """The content of ``*.summary.json``: the same for the same input, so without dates and running times."""
+    return {
+        "schema": "affect-summary/1",
+        "input": result.path.name,
+        "duration": round(result.duration, 3),
+        "hz": result.hz,
+        "found": _found(result),
+        "missing": result.missing,
+        "notes": result.notes,
+        "sources": {source: _source(trace) for source, trace in result.traces.items()},
+        "versions": {"affectstream": version("affectstream"), "table": "affect-table/1"},
+        "weights": result.weights,
+        "notice": NOTICE,
+    }
+
+
+def _found(result: Result) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if result.faces.people:
+        found["faces"] = [
+            {
+                "source": f"face/{track}",
+                "first": round(person.first, 3),
+                "last": round(person.last, 3),
+                "frames": person.frames,
+                "fused": track == result.main_face,
+            }
+            for track, person in sorted(result.faces.people.items())
+        ]
+    if result.words:
+        found["utterances"] = len(result.words)
+    return found
+
+
+def _source(trace: Trace) -> dict[str, Any]:
+    """Rows, share observed, and mean and spread over time of one trace; null where it never spoke."""
+    seen = trace.mean[trace.observed]
+    empty = np.full(3, np.nan)
+    return {
+        "rows": len(trace),
+        "observed": round(float(trace.observed.mean()), 4) if len(trace) else 0.0,
+        "mean": _named(seen.mean(0) if len(seen) else empty),
+        "sd": _named(seen.std(0) if len(seen) else empty),
+        "quality": round(float(trace.quality.mean()), 4) if len(trace) else 0.0,
+    }
+
+
+def _named(values: Any) -> dict[str, float | None]:
+    return {name: None if np.isnan(v) else round(float(v), 4) for name, v in zip(DIMENSIONS, values, strict=True)}

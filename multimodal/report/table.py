@@ -1,0 +1,70 @@
+"""Results on disk: a tidy table, one row per time and source."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affectstream.multimodal.types import DIMENSIONS, Trace
+
+FORMATS = ("parquet", "csv")
+SCHEMA = "affect-table/1"
+
+
+def columns(traces: Mapping[str, Trace]) -> dict[str, NDArray[Any]]:
+    """The table's columns by name, rows grouped by source and in order of time.
+
+    ``time`` (s) and ``source``; ``valence``, ``arousal``, ``dominance`` in [-1, 1], NaN where nothing was
+    observed; their standard deviations ``valence_sd``...; ``quality`` in [0, 1]; and ``p_<label>``, the
+    probability of each expression, NaN for sources that have none.
+    """
+    kept = {source: trace for source, trace in traces.items() if len(trace)}
+    table: dict[str, NDArray[Any]] = {
+        "time": np.concatenate([trace.time for trace in kept.values()]),
+        "source": np.repeat(list(kept), [len(trace) for trace in kept.values()]),
+    }
+    for d, dimension in enumerate(DIMENSIONS):
+        table[dimension] = np.concatenate([trace.mean[:, d] for trace in kept.values()])
+    for d, dimension in enumerate(DIMENSIONS):
+        table[f"{dimension}_sd"] = np.concatenate([trace.sd[:, d] for trace in kept.values()])
+    table["quality"] = np.concatenate([trace.quality for trace in kept.values()])
+    for label in dict.fromkeys(name for trace in kept.values() for name in trace.label_names):
+        table[f"p_{label}"] = np.concatenate([_probability(trace, label) for trace in kept.values()])
+    return table
+
+
+def _probability(trace: Trace, label: str) -> NDArray[np.float64]:
+    if trace.labels is None or label not in trace.label_names:
+        return np.full(len(trace), np.nan)
+    return trace.labels[:, trace.label_names.index(label)].astype(np.float64)
+
+
+def write_table(traces: Mapping[str, Trace], path: Path, metadata: Mapping[str, str]) -> None:
+    """Write the table to ``path``, .parquet or .csv by its ending; unknown values are empty.
+
+    Values are rounded to six decimals (times to a microsecond): finer digits are noise and only make two
+    machines disagree. Parquet carries ``metadata`` and the schema's name.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    arrays = {
+        name: pa.array(values).dictionary_encode() if values.dtype.kind == "U" else pa.array(values.round(6), from_pandas=True)
+        for name, values in columns(traces).items()
+    }
+    table = pa.table(arrays)
+    if path.suffix == ".csv":
+        pyarrow.csv.write_csv(table.set_column(1, "source", table["source"].cast(pa.string())), path)
+    else:
+        table = table.replace_schema_metadata({"schema": SCHEMA, "unit": "time s; affect in [-1, 1]", **metadata})
+        pyarrow.parquet.write_table(table, path)
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Raise ValueError for a format that cannot be written."""
+    unknown = sorted(set(formats) - set(FORMATS))
+    if unknown or not formats:
+        raise ValueError(f"format is {', '.join(formats) or 'missing'}; wanted some of {', '.join(FORMATS)}")

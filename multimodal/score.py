@@ -1,0 +1,198 @@
+"""Score a recording: a file in, one trace per source, a fused trace and a state out."""
+
+import time as clock
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affectstream.encoders.face.encoder import FaceEncoder, FaceState
+from affectstream.encoders.text.encoder import TextEncoder
+from affectstream.multimodal.dynamics.filter import filter_grid
+from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
+from affectstream.multimodal.fusion.experts import Prior, fuse
+from affectstream.multimodal.media import Media, probe
+from affectstream.multimodal.signals import read_video
+from affectstream.multimodal.subtitles import read_subtitles
+from affectstream.multimodal.timeline import grid, read_at
+from affectstream.multimodal.types import Chunk, Observation, SignalError, Trace
+
+MODALITIES = ("face", "text")
+
+Progress = Callable[[float, float], None]  # seconds done, seconds in all
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What one recording gave.
+
+    ``traces`` source to :class:`Trace`: "face/0", "face/1"..., "text", "fused", "state"; ``media`` what the file holds;
+    ``words`` the utterances, (start s, end s, text); ``faces`` what was seen of each face; ``missing``
+    modality to the reason it gave nothing; ``notes`` what went wrong without stopping the run; ``main_face``
+    the track that is fused, or None; ``weights`` checkpoint name to sha256; ``seconds`` the time it took.
+    """
+
+    path: Path
+    media: Media
+    hz: float
+    traces: dict[str, Trace]
+    words: list[tuple[float, float, str]]
+    faces: FaceState
+    main_face: int | None
+    missing: dict[str, str]
+    notes: list[str]
+    weights: dict[str, str]
+    seconds: float
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds, as the file says; where it does not, to the end of the last row."""
+        ends = [float(t.time[-1] + t.span[-1] / 2) for t in self.traces.values() if len(t)]
+        return max(ends, default=0.0) if self.media.duration is None else self.media.duration
+
+
+@dataclass(frozen=True, eq=False)
+class Encoders:
+    """The networks a run needs, opened once for all its files; None where a modality was not asked for."""
+
+    face: FaceEncoder | None
+    text: TextEncoder | None
+
+
+def open_encoders(modalities: Sequence[str] = MODALITIES) -> Encoders:
+    """Open the shipped networks of ``modalities``; raises ValueError for one that does not exist."""
+    unknown = sorted(set(modalities) - set(MODALITIES))
+    if unknown or not modalities:
+        raise ValueError(f"modalities are {', '.join(modalities) or 'none'}; wanted some of {', '.join(MODALITIES)}")
+    return Encoders(
+        FaceEncoder.load() if "face" in modalities else None,
+        TextEncoder.load() if "text" in modalities else None,
+    )
+
+
+def score(
+    path: Path | str,
+    *,
+    hz: float = 10.0,
+    modalities: Sequence[str] = MODALITIES,
+    subtitles: Path | str | None = None,
+    encoders: Encoders | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Score the recording at ``path``.
+
+    Every frame of the video and every utterance is looked at, each at its own time; ``fused`` and ``state``
+    come ``hz`` times a second. The words come from ``subtitles`` (.srt, .vtt) or from a text track in the
+    file. ``progress`` is told how many seconds of how many are done.
+
+    Raises SignalError, with one sentence that says what to do, if nothing in the file can be scored.
+    """
+    began = clock.monotonic()
+    path = Path(path)
+    encoders = encoders or open_encoders(modalities)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        media = probe(path)
+        traces: dict[str, Trace] = {}
+        missing: dict[str, str] = {}
+        words: list[tuple[float, float, str]] = []
+        faces = FaceState()
+        if encoders.face is not None:
+            if media.video is None:
+                missing["face"] = "the file has no video stream"
+            else:
+                faces, found = _score_face(encoders.face, read_video(path), media.duration, progress)
+                traces |= found
+                if not faces.people:
+                    missing["face"] = "no face was found in any frame"
+        if encoders.text is not None:
+            words, found = _score_text(encoders.text, path, media, subtitles)
+            traces |= found
+            if not words:
+                missing["text"] = "no words: the file has no text track" if subtitles is None else "no words in the subtitles"
+                if subtitles is None:
+                    missing["text"] += " and no --subtitles were given"
+    if not traces:
+        reasons = "; ".join(f"{modality}: {why}" for modality, why in missing.items())
+        raise SignalError(f"{path}: nothing to score ({reasons}); wanted a video with a face, or words as --subtitles FILE")
+    main = _main_face(traces)
+    traces |= combine(traces, main, hz)
+    return Result(
+        path=path,
+        media=media,
+        hz=hz,
+        traces=traces,
+        words=words,
+        faces=faces,
+        main_face=main,
+        missing=missing,
+        notes=[str(w.message) for w in caught],
+        weights=_weights(encoders),
+        seconds=clock.monotonic() - began,
+    )
+
+
+def combine(traces: dict[str, Trace], main_face: int | None, hz: float) -> dict[str, Trace]:
+    """The traces "fused" and "state" of one person: the face ``main_face`` and every source that is not a face."""
+    prior = Prior()
+    times = grid(
+        min(float(t.time[0] - t.span[0] / 2) for t in traces.values()),
+        max(float(t.time[-1] + t.span[-1] / 2) for t in traces.values()),
+        hz,
+    )
+    heard = {s: t for s, t in traces.items() if not s.startswith("face/") or s == f"face/{main_face}"}
+    fused = fuse({source: read_at(trace, times, hz) for source, trace in heard.items()}, len(times), prior)
+    state = filter_grid(times, fused.evidence_mean, fused.evidence_precision, OrnsteinUhlenbeck())
+    return {"fused": fused.trace(times, 1 / hz), "state": state}
+
+
+def _score_face(
+    encoder: FaceEncoder, chunks: Iterable[Chunk], duration: float | None, progress: Progress | None
+) -> tuple[FaceState, dict[str, Trace]]:
+    """Fold the face encoder over the video; embeddings are let go so that long files stay small."""
+    state, parts = encoder.initial(), {}
+    for chunk in chunks:
+        state, observations = encoder.observe(state, chunk)
+        for observation in observations:
+            parts.setdefault(observation.source, []).append(observation.without_embedding())
+        if progress:
+            done = float(chunk.times[-1])
+            progress(done, duration or done)
+    return state, _joined(parts)
+
+
+def _score_text(
+    encoder: TextEncoder, path: Path, media: Media, subtitles: Path | str | None
+) -> tuple[list[tuple[float, float, str]], dict[str, Trace]]:
+    """Score the words, from ``subtitles`` or else from the file's own text track."""
+    if subtitles is None and not media.text:
+        return [], {}
+    chunk = read_subtitles(path if subtitles is None else subtitles)
+    lasting = chunk.duration if chunk.duration is not None else np.zeros(len(chunk))
+    words = [(float(t), float(t + d), str(s)) for t, d, s in zip(chunk.times, lasting, chunk.data, strict=True)]
+    _, observations = encoder.observe(encoder.initial(), chunk)
+    return words, {o.source: o.without_embedding() for o in observations if len(o)}
+
+
+def _joined(parts: dict[str, list[Observation]]) -> dict[str, Trace]:
+    return {source: Trace.join(parts[source]) for source in sorted(parts, key=_order)}
+
+
+def _order(source: str) -> tuple[str, int]:
+    """Sort key that puts "face/10" after "face/9"."""
+    kind, _, number = source.partition("/")
+    return kind, int(number or 0)
+
+
+def _main_face(traces: dict[str, Trace]) -> int | None:
+    """The face seen longest and best: the greatest sum of quality over time; the lower id of two equals."""
+    faces = {s: float((t.quality * t.span).sum()) for s, t in traces.items() if s.startswith("face/") and t.observed.any()}
+    return int(max(faces, key=lambda s: faces[s]).partition("/")[2]) if faces else None
+
+
+def _weights(encoders: Encoders) -> dict[str, str]:
+    opened: list[Any] = [e for e in (encoders.face, encoders.text) if e is not None]
+    return {encoder.facts.name: encoder.sha256 for encoder in opened}

@@ -1,0 +1,66 @@
+"""Make a trained head honest: fitted on a validation split, stored in the head's buffers.
+
+Means get a gain and a shift (before their tanh), because a regression on noisy targets shrinks; variances
+get a factor, so that a 90 % interval covers 90 %; class logits get a temperature and a prior.
+"""
+
+from collections.abc import Callable
+from statistics import NormalDist
+
+import torch
+from torch import Tensor
+
+from affectstream.encoders.network import Affect, AffectHead
+from affectstream.multimodal.training.losses import concordance, soft_cross_entropy, squared_error
+
+
+@torch.no_grad()
+def calibrate(head: AffectHead, output: Affect, vad: Tensor, labels: Tensor | None = None) -> None:
+    """Fit ``head``'s calibration to its uncalibrated ``output`` on a validation split.
+
+    ``vad`` (n, 3), NaN where unknown; ``labels`` (n, K) distributions. Raises ValueError if the head is
+    calibrated already.
+    """
+    if not torch.equal(head.gain, torch.ones(3)) or head.widen.any():
+        raise ValueError("this head is calibrated already; calibrate the trained weights once")
+    raw = torch.atanh(output.mean.clamp(-0.9999, 0.9999))
+    gain, bias = _fit(
+        lambda g, b: (1 - concordance(torch.tanh(raw * g + b), vad)).sum() + squared_error(torch.tanh(raw * g + b), vad),
+        torch.ones(3),
+        torch.zeros(3),
+    )
+    head.gain.copy_(gain)
+    head.bias.copy_(bias)
+    head.widen.copy_(widening(torch.tanh(raw * gain + bias), output.log_var, vad))
+    if output.logits is not None and labels is not None:
+        logits = output.logits
+        sharpen, prior = _fit(
+            lambda s, p: soft_cross_entropy(logits * s + p, labels) + 1e-3 * p.square().sum(),
+            torch.ones(()),
+            torch.zeros(logits.shape[1]),
+        )
+        head.sharpen.copy_(sharpen)
+        head.log_prior.copy_(prior)
+
+
+def widening(mean: Tensor, log_var: Tensor, target: Tensor, level: float = 0.9) -> Tensor:
+    """What to add to ``log_var`` (n, 3) so that the central ``level`` interval covers ``level`` of ``target``, per column (3,)."""
+    score = (target - mean).abs() / (0.5 * log_var).exp()
+    reach = torch.stack([column[torch.isfinite(column)].quantile(level) for column in score.unbind(1)])
+    return 2 * (reach / NormalDist().inv_cdf(0.5 + level / 2)).log()
+
+
+def _fit(loss: Callable[..., Tensor], *starts: Tensor) -> list[Tensor]:
+    """The values from ``starts`` on at which ``loss`` is least (L-BFGS)."""
+    values = [start.clone().requires_grad_() for start in starts]
+    optimizer = torch.optim.LBFGS(values, max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        with torch.enable_grad():
+            value = loss(*values)
+            value.backward()
+        return value
+
+    optimizer.step(closure)  # pyright: ignore[reportArgumentType]
+    return [value.detach() for value in values]
