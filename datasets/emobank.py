@@ -57,7 +57,9 @@ class EmoBank:
 def _read(path: Path) -> list[dict[str, str]]:
     """Rows of a CSV file, every field a str: csv, unlike pandas, leaves a sentence that looks like NaN alone."""
     if not path.is_file():
-        raise FileNotFoundError(f"no EmoBank file at {path}; wanted emobank.csv, reader.csv and writer.csv in one folder")
+        raise FileNotFoundError(
+            f"no EmoBank file at {path}; wanted emobank.csv, reader.csv and writer.csv in one folder"
+        )
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
@@ -66,4 +68,4 @@ def _vad(row: dict[str, str]) -> NDArray[np.float32]:
     ratings = np.array([float(row[name]) for name in "VAD"], np.float32)
     if not ((ratings >= 1) & (ratings <= 5)).all():
         raise ValueError(f"EmoBank sentence {row['id']!r} is rated {ratings.tolist()}; wanted 1 to 5")
-    return (ratings - 3) / 2
+    return ((ratings - 3) / 2).astype(np.float32)

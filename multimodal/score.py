@@ -112,12 +112,16 @@ def score(
             words, found = _score_text(encoders.text, path, media, subtitles)
             traces |= found
             if not words:
-                missing["text"] = "no words: the file has no text track" if subtitles is None else "no words in the subtitles"
+                missing["text"] = (
+                    "no words: the file has no text track" if subtitles is None else "no words in the subtitles"
+                )
                 if subtitles is None:
                     missing["text"] += " and no --subtitles were given"
     if not traces:
         reasons = "; ".join(f"{modality}: {why}" for modality, why in missing.items())
-        raise SignalError(f"{path}: nothing to score ({reasons}); wanted a video with a face, or words as --subtitles FILE")
+        raise SignalError(
+            f"{path}: nothing to score ({reasons}); wanted a video with a face, or words as --subtitles FILE"
+        )
     main = _main_face(traces)
     traces |= combine(traces, main, hz)
     return Result(
@@ -189,7 +193,9 @@ def _order(source: str) -> tuple[str, int]:
 
 def _main_face(traces: dict[str, Trace]) -> int | None:
     """The face seen longest and best: the greatest sum of quality over time; the lower id of two equals."""
-    faces = {s: float((t.quality * t.span).sum()) for s, t in traces.items() if s.startswith("face/") and t.observed.any()}
+    faces = {
+        s: float((t.quality * t.span).sum()) for s, t in traces.items() if s.startswith("face/") and t.observed.any()
+    }
     return int(max(faces, key=lambda s: faces[s]).partition("/")[2]) if faces else None
 
 

@@ -65,7 +65,9 @@ def read_video(path: str | Path, *, frames: int = 16) -> Iterator[Chunk]:
     with open_media(path) as container:
         stream = video_stream(container)
         if stream is None:
-            raise SignalError(f"{path} has no video track; wanted a file with pictures; read only its audio")
+            raise SignalError(
+                f"{path} has no video track that can be decoded; wanted a file with pictures; read only its audio"
+            )
         rate = float(stream.average_rate or 0)
         pictures = cast("Iterator[VideoFrame]", decode(container, stream, path))
         times = _mended(pictures, rate, path)
@@ -87,7 +89,9 @@ def read_audio(path: str | Path, *, rate: int = 16000, seconds: float = 1.0) -> 
     with open_media(path) as container:
         stream = audio_stream(container)
         if stream is None:
-            raise SignalError(f"{path} has no audio track; wanted a file with sound; read only its video")
+            raise SignalError(
+                f"{path} has no audio track that can be decoded; wanted a file with sound; read only its video"
+            )
         # MP3 has no clock: FFmpeg counts the silence that the encoder put first, and then leaves it out.
         silence = 0.0
         if container.format.name == "mp3" and stream.start_time is not None and stream.time_base is not None:

@@ -66,7 +66,8 @@ def _of_file(path: Path) -> list[_Cue]:
     if not arrows and text.strip() and not vtt:
         raise SignalError(f"{path} has no line such as 00:00:01,000 --> 00:00:02,500; {_WANTED}; check the file")
     cues = []
-    for (number, match), following in zip(arrows, [*(n for n, _ in arrows[1:]), len(lines)], strict=True):
+    ends = [number for number, _ in arrows[1:]] + [len(lines)]
+    for (number, match), following in zip(arrows, ends, strict=False):
         body = lines[number + 1 : following]
         # Where the blank line before the next cue is missing, only its number stands between.
         if following < len(lines) and body and body[-1].strip().isdigit():

@@ -43,7 +43,9 @@ class Chunk:
         for name in ("time", "duration"):
             values = getattr(self, name)
             if values is not None and values.shape != (len(self.data),):
-                raise ValueError(f"chunk {name} has shape {values.shape}; wanted one value for each of {len(self)} samples")
+                raise ValueError(
+                    f"chunk {name} has shape {values.shape}; wanted one value for each of {len(self)} samples"
+                )
         if self.time is None and not self.rate > 0:
             raise ValueError(f"chunk rate is {self.rate} Hz; wanted a positive rate, or the time of each sample")
 

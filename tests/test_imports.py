@@ -4,8 +4,10 @@ The first half reads the source; the second imports it in a fresh interpreter.
 """
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
@@ -40,7 +42,8 @@ def imports_of(source: str) -> list[Import]:
         if isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
             deeper = base.startswith("affectstream")  # "from affectstream.multimodal import types"
-            found.extend(Import(f"{base}.{a.name}" if deeper else base, top, node.lineno) for a in node.names)
+            names = [f"{base}.{alias.name}" for alias in node.names] if deeper else [base]
+            found.extend(Import(name, top, node.lineno) for name in names)
         if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
             top = False  # for the type checker's eyes
         inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
@@ -200,6 +203,34 @@ def test_the_rules_can_be_broken() -> None:
     assert {why for _, _, why in cases} == {rule.why for rule in RULES} | {None}
     for file, source, why in cases:
         assert [rule.why for rule in RULES if broken(rule, file, source)] == ([why] if why else []), (file, source)
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DISTRIBUTION = {"cv2": "opencv-python-headless", "pytorch_lightning": "pytorch-lightning", "sklearn": "scikit-learn"}
+TRAINS = ("*/network.py", "multimodal/training/*", "checkpoints/make_*.py")
+
+
+def undeclared(requirements: list[str], top_only: bool, but: tuple[str, ...] = ()) -> list[str]:
+    """Imports of our code, save in files that match ``but``, of distributions that ``requirements`` do not name."""
+    declared = {re.split(r"[^\w-]", requirement)[0].lower() for requirement in requirements}
+    return [
+        f"{file}:{i.line} imports {i.module}"
+        for file, source in FILES.items()
+        if not any(fnmatch(file, pattern) for pattern in but)
+        for i in imports_of(source)
+        if (i.top or not top_only)
+        and (top := i.module.split(".")[0]) not in sys.stdlib_module_names | {OURS, ""}
+        and DISTRIBUTION.get(top, top).lower() not in declared
+    ]
+
+
+def test_scoring_imports_only_what_a_plain_install_brings() -> None:
+    assert not undeclared(PROJECT["dependencies"], top_only=True, but=TRAINS)
+
+
+def test_whatever_is_imported_is_declared() -> None:
+    extras = [r for group in PROJECT["optional-dependencies"].values() for r in group]
+    assert not undeclared(PROJECT["dependencies"] + extras, top_only=False)
 
 
 HEAVY = ("torch", "cv2", "decord", "av", "matplotlib", "onnxruntime", "mne", "pyarrow", "pytorch_lightning", "timm")

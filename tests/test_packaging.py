@@ -1,5 +1,7 @@
 """What pip would install is what is in the repository, and nobody else's modules are hidden or replaced."""
 
+import hashlib
+import json
 import subprocess
 import sys
 import tomllib
@@ -52,6 +54,13 @@ def test_every_weight_has_a_card() -> None:
     assert weights
     lacking = [p.name for p in weights if not (p.with_suffix(".md").exists() and p.with_suffix(".json").exists())]
     assert not lacking
+
+
+@pytest.mark.parametrize("card", sorted(path.name for path in (ROOT / "checkpoints").glob("*.json")))
+def test_a_card_names_the_files_beside_it(card: str) -> None:
+    files = json.loads((ROOT / "checkpoints" / card).read_text())["files"]
+    found = {name: hashlib.sha256((ROOT / "checkpoints" / name).read_bytes()).hexdigest() for name in files}
+    assert files and found == files
 
 
 def test_scoring_needs_no_training_library() -> None:

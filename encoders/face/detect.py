@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from affectstream.encoders.runtime import open_session
 
 STRIDES = (8, 16, 32)
+_OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +55,8 @@ class Detector:
         height, width = (-(-n // 32) * 32 for n in small.shape[:2])
         canvas = np.zeros((1, 3, height, width), np.float32)
         canvas[0, :, : size[1], : size[0]] = small[:, :, ::-1].transpose(2, 0, 1)
-        outputs = dict(zip(self._names, self._session.run(self._names, {"input": canvas}), strict=True))
+        outputs = dict(zip(_OUTPUTS, self._session.run(_OUTPUTS, {"input": canvas}), strict=True))
         return self._decode(outputs, width, back)
-
-    _names = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
 
     def _decode(self, outputs: dict[str, NDArray[np.float32]], width: int, back: NDArray[np.float32]) -> Faces:
         """Grid cells above the threshold to boxes and points: the formulas of OpenCV's FaceDetectorYN."""
@@ -72,9 +71,7 @@ class Detector:
             box.append(np.hstack([(cell + raw[:, :2]) * stride - extent / 2, extent]))
             points.append((outputs[f"kps_{stride}"][0, keep].reshape(-1, 5, 2) + cell[:, None]) * stride)
             score.append(cell_score[keep])
-        found = Faces(
-            np.concatenate(box) * np.tile(back, 2), np.concatenate(points) * back, np.concatenate(score)
-        )
+        found = Faces(np.concatenate(box) * np.tile(back, 2), np.concatenate(points) * back, np.concatenate(score))
         kept = suppress(found.box, found.score, self.overlap)
         return Faces(found.box[kept], found.points[kept], found.score[kept])
 

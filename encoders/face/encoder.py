@@ -157,7 +157,9 @@ class FaceEncoder:
         """The network's outputs by name for crops (n, side, side, C) uint8."""
         wanted = (self.contract.side, self.contract.side, self.contract.channels)
         if crops.ndim != 4 or crops.shape[1:] != wanted or crops.dtype != np.uint8:
-            raise ValueError(f"face network got {crops.dtype} crops {crops.shape}; wanted uint8 (n, {wanted}) from crop()")
+            raise ValueError(
+                f"face network got {crops.dtype} crops {crops.shape}; wanted uint8 (n, {wanted}) from crop()"
+            )
         batch = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
         return self._checkpoint.run({"crops": batch})
 

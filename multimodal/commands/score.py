@@ -147,8 +147,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="a media file, or a folder of them")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the results go; made if missing")
-    parser.add_argument("--hz", type=float, default=10.0, help="how often fused and state come, per second (default 10)")
+    parser.add_argument(
+        "--hz", type=float, default=10.0, help="how often fused and state come, per second (default 10)"
+    )
     parser.add_argument("--modalities", default=",".join(MODALITIES), metavar="LIST", help="some of: %(default)s")
     parser.add_argument("--subtitles", type=Path, metavar="FILE", help="the words, as .srt or .vtt")
-    parser.add_argument("--format", default="parquet", metavar="LIST", help=f"some of: {','.join(FORMATS)} (default parquet)")
+    parser.add_argument(
+        "--format", default="parquet", metavar="LIST", help=f"some of: {','.join(FORMATS)} (default parquet)"
+    )
     return parser

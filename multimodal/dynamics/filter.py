@@ -45,7 +45,9 @@ class Posterior:
             return self
         spread = variance[known]
         if not (np.isfinite(spread) & (spread > 0)).all():
-            raise ValueError(f"observation variance is {variance}; wanted positive finite values where the mean is known")
+            raise ValueError(
+                f"observation variance is {variance}; wanted positive finite values where the mean is known"
+            )
         look = np.eye(len(self.mean))[known]
         innovation = look @ self.covariance @ look.T + np.diag(spread)
         gain = np.linalg.solve(innovation, look @ self.covariance).T

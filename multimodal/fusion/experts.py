@@ -46,9 +46,7 @@ class Fused:
 
     def trace(self, times: NDArray[np.float64], span: float) -> Trace:
         """As the trace "fused" on ``times`` (G,)."""
-        return Trace(
-            "fused", time=times, mean=self.mean, variance=self.variance, quality=self.quality, span=span
-        )
+        return Trace("fused", time=times, mean=self.mean, variance=self.variance, quality=self.quality, span=span)
 
 
 def fuse(readings: Mapping[str, Reading], count: int, prior: Prior) -> Fused:
@@ -64,7 +62,9 @@ def fuse(readings: Mapping[str, Reading], count: int, prior: Prior) -> Fused:
     held: dict[str, NDArray[np.float64]] = {}
     for source, reading in readings.items():
         if reading.mean.shape != (count, 3):
-            raise ValueError(f"{source} speaks at {len(reading.mean)} instants; wanted {count}; put it on the same grid")
+            raise ValueError(
+                f"{source} speaks at {len(reading.mean)} instants; wanted {count}; put it on the same grid"
+            )
         known = np.isfinite(reading.mean)
         own = np.where(known, reading.quality[:, None] / np.where(known, reading.variance, 1.0), 0.0)
         precision += own

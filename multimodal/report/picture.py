@@ -11,7 +11,11 @@ from affectstream.multimodal.types import DIMENSIONS, Trace
 POINTS = 1500  # a line holds no more than a screen can show
 FACES = 6
 COLOURS = {"face": "#d1495b", "text": "#3f7cac", "speech": "#66a182", "eeg": "#8d6a9f", "state": "#222222"}
-ENDS = {"valence": ("unpleasant", "pleasant"), "arousal": ("calm", "aroused"), "dominance": ("controlled", "in control")}
+ENDS = {
+    "valence": ("unpleasant", "pleasant"),
+    "arousal": ("calm", "aroused"),
+    "dominance": ("controlled", "in control"),
+}
 
 
 def draw(result: Result, path: Path) -> None:
@@ -23,7 +27,9 @@ def draw(result: Result, path: Path) -> None:
 
     people = sorted(result.faces.people.items(), key=lambda item: -item[1].frames)[:FACES]
     heights = [1.1] * bool(people) + [2, 2, 2] + [0.55] * bool(result.words)
-    with plt.rc_context({"font.size": 9, "font.family": "DejaVu Sans", "axes.spines.top": False, "axes.spines.right": False}):
+    with plt.rc_context(
+        {"font.size": 9, "font.family": "DejaVu Sans", "axes.spines.top": False, "axes.spines.right": False}
+    ):
         figure = plt.figure(figsize=(11, 1.25 * sum(heights) + 0.6), layout="constrained")
         rows = figure.add_gridspec(len(heights), 1, height_ratios=heights)
         row = 0
@@ -58,7 +64,9 @@ def _faces(axes, people, main: int | None) -> None:  # noqa: ANN001
     for k, (track, person) in enumerate(people):
         axes.imshow(person.portrait, extent=(1.15 * k, 1.15 * k + 1, 0, 1), interpolation="bilinear")
         fused = " (fused)" if track == main else ""
-        axes.text(1.15 * k + 1.03, 0.05, f"face/{track}{fused}", rotation=90, va="bottom", fontsize=7, color=COLOURS["face"])
+        axes.text(
+            1.15 * k + 1.03, 0.05, f"face/{track}{fused}", rotation=90, va="bottom", fontsize=7, color=COLOURS["face"]
+        )
 
 
 def _dimension(axes, result: Result, d: int, dimension: str) -> None:  # noqa: ANN001
@@ -73,15 +81,24 @@ def _dimension(axes, result: Result, d: int, dimension: str) -> None:  # noqa: A
         elif kind == "state":
             time, mean, sd = shown
             axes.fill_between(
-                time, mean[:, d] - 1.645 * sd[:, d], mean[:, d] + 1.645 * sd[:, d],
-                color=COLOURS["state"], alpha=0.13, linewidth=0, label="90 % interval",
+                time,
+                mean[:, d] - 1.645 * sd[:, d],
+                mean[:, d] + 1.645 * sd[:, d],
+                color=COLOURS["state"],
+                alpha=0.13,
+                linewidth=0,
+                label="90 % interval",
             )
             axes.plot(time, mean[:, d], color=COLOURS["state"], linewidth=1.8, label="state")
         else:
             faint = kind == "face" and source != f"face/{result.main_face}"
             axes.plot(
-                shown[0], shown[1][:, d], color=COLOURS.get(kind, "#777777"), linewidth=0.9,
-                alpha=0.35 if faint else 0.85, label="_" if faint else kind,
+                shown[0],
+                shown[1][:, d],
+                color=COLOURS.get(kind, "#777777"),
+                linewidth=0.9,
+                alpha=0.35 if faint else 0.85,
+                label="_" if faint else kind,
             )
     low, high = ENDS[dimension]
     axes.set_ylim(-1, 1)

@@ -52,7 +52,9 @@ def write_table(traces: Mapping[str, Trace], path: Path, metadata: Mapping[str, 
     import pyarrow.parquet
 
     arrays = {
-        name: pa.array(values).dictionary_encode() if values.dtype.kind == "U" else pa.array(values.round(6), from_pandas=True)
+        name: pa.array(values).dictionary_encode()
+        if values.dtype.kind == "U"
+        else pa.array(values.round(6), from_pandas=True)
         for name, values in columns(traces).items()
     }
     table = pa.table(arrays)

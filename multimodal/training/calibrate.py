@@ -25,7 +25,9 @@ def calibrate(head: AffectHead, output: Affect, vad: Tensor, labels: Tensor | No
         raise ValueError("this head is calibrated already; calibrate the trained weights once")
     raw = torch.atanh(output.mean.clamp(-0.9999, 0.9999))
     gain, bias = _fit(
-        lambda g, b: (1 - concordance(torch.tanh(raw * g + b), vad)).sum() + squared_error(torch.tanh(raw * g + b), vad),
+        lambda g, b: (
+            (1 - concordance(torch.tanh(raw * g + b), vad)).sum() + squared_error(torch.tanh(raw * g + b), vad)
+        ),
         torch.ones(3),
         torch.zeros(3),
     )

@@ -42,6 +42,7 @@ class Recipe:
     dropout: float = 0.1
     average: float = 0.9985  # decay of the weight average, per step
     mix: float = 0.3  # share of batches that are mixed up pairwise
+    gentle: float = 0.3  # last part of the epochs, with no mixing and little spoiling
     rare: float = 0.35  # how strongly rare expressions are drawn more often
     seed: int = 0
 
@@ -58,10 +59,13 @@ def find_points(images: NDArray[np.uint8], detector: Detector) -> NDArray[np.flo
 
 
 class Augment:
-    """Makes one training crop: the face as a detector might have framed it, as a camera might have seen it."""
+    """Makes one training crop: the face as a detector might have framed it, as a camera might have seen it.
 
-    def __init__(self, contract: CropContract, rng: np.random.Generator) -> None:
-        self.contract, self.rng = contract, rng
+    ``spoil`` in [0, 1] is how often the picture is blurred, lit from a side, made noisy, compressed or covered.
+    """
+
+    def __init__(self, contract: CropContract, rng: np.random.Generator, spoil: float = 1.0) -> None:
+        self.contract, self.rng, self.spoil = contract, rng, spoil
 
     def __call__(self, image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.uint8]:
         """``image`` (H, W) and its ``points`` (5, 2) to a crop (side, side, 1)."""
@@ -83,31 +87,29 @@ class Augment:
     def _camera(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Light, lens, noise, compression and things in the way."""
         rng, side = self.rng, self.contract.side
-        if rng.random() < 0.4:
+        if rng.random() < 0.4 * self.spoil:
             picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.5))[..., None]
         x = picture.astype(np.float32) / 255
         x = x ** math.exp(rng.normal(0, 0.3))
         x = (x - x.mean()) * math.exp(rng.normal(0, 0.25)) + x.mean() + rng.normal(0, 0.08)
-        if rng.random() < 0.3:
+        if rng.random() < 0.3 * self.spoil:
             slope = rng.normal(0, 0.35, 2)
             grid = np.linspace(-0.5, 0.5, side, dtype=np.float32)
             x = x * (1 + slope[0] * grid[:, None, None] + slope[1] * grid[None, :, None])
-        if rng.random() < 0.4:
+        if rng.random() < 0.4 * self.spoil:
             x = x + rng.normal(0, rng.uniform(0, 0.05), x.shape)
         out = (np.clip(x, 0, 1) * 255).astype(np.uint8)
-        if rng.random() < 0.25:
+        if rng.random() < 0.25 * self.spoil:
             _, code = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])
             out = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)[..., None]
-        if rng.random() < 0.25:
+        if rng.random() < 0.25 * self.spoil:
             height, width = rng.integers(side // 8, side // 2, 2)
             y, x0 = rng.integers(0, side - height), rng.integers(0, side - width)
             out[y : y + height, x0 : x0 + width] = rng.integers(0, 256, (height, width, 1), np.uint8)
         return out
 
 
-def plain_crops(
-    images: NDArray[np.uint8], points: NDArray[np.float32], contract: CropContract
-) -> NDArray[np.uint8]:
+def plain_crops(images: NDArray[np.uint8], points: NDArray[np.float32], contract: CropContract) -> NDArray[np.uint8]:
     """The crops scoring would make: (n, side, side, channels) uint8."""
     return np.stack([crop(i, face_matrix(p, contract), contract) for i, p in zip(images, points, strict=True)])
 
@@ -223,7 +225,8 @@ def _epoch(
 ) -> float:
     """One pass; returns the mean loss."""
     rng = np.random.default_rng([recipe.seed, epoch])
-    augment = Augment(contract, rng)
+    gentle = epoch >= recipe.epochs * (1 - recipe.gentle)
+    augment = Augment(contract, rng, spoil=0.3 if gentle else 1.0)
     weight = sampling_weights(data.share, recipe.rare)
     network.train()
     total = 0.0
@@ -231,7 +234,7 @@ def _epoch(
         at = rng.choice(len(data), recipe.batch, p=weight)
         crops = to_tensor(np.stack([augment(data.image[i], points[i]) for i in at]))
         vad, labels = torch.from_numpy(data.vad[at]), torch.from_numpy(data.share[at])
-        if rng.random() < recipe.mix:
+        if not gentle and rng.random() < recipe.mix:
             keep, other = float(rng.beta(0.4, 0.4)), torch.from_numpy(rng.permutation(recipe.batch))
             crops = keep * crops + (1 - keep) * crops[other]
             vad, labels = keep * vad + (1 - keep) * vad[other], keep * labels + (1 - keep) * labels[other]

@@ -20,30 +20,33 @@ def ferplus_metrics(
     """Scores of predictions on a FER+ split, with 95 % bootstrap intervals over near-duplicate groups.
 
     ``mean`` and ``variance`` (n, 3), ``logits`` (n, 8). The true class is the expression with most votes, on
-    every image of the split; ``clear`` is the part where at least five people agree. "vad_derived" is the
-    vote-weighted term VAD: a re-expression of the votes, not a human rating.
+    every image of the split; ``clear`` is the part where at least five of about ten people agree, ``majority`` the
+    part where more than half of all votes do. "vad_derived" is the vote-weighted term VAD: a re-expression of
+    the votes, not a human rating.
     """
     truth, guess = data.share.argmax(1), logits.argmax(1)
-    clear = data.votes[:, : len(EXPRESSIONS)].max(1) >= 5
+    most = data.votes[:, : len(EXPRESSIONS)].max(1)
+    subsets = {"all": most >= 0, "clear": most >= 5, "majority": 2 * most > data.votes.sum(1)}
 
-    def figure(metric: Callable[..., Any], *arrays: NDArray[Any]) -> list[Any]:
-        low, high = metrics.bootstrap(metric, *arrays, groups=data.group, repeats=300)
+    def figure(metric: Callable[..., Any], groups: NDArray[Any], *arrays: NDArray[Any]) -> list[Any]:
+        low, high = metrics.bootstrap(metric, *arrays, groups=groups, repeats=300)
         return np.round([metric(*arrays), low, high], 4).tolist()
 
-    scores: dict[str, Any] = {
-        "n": len(data),
-        "accuracy": figure(metrics.accuracy, guess, truth),
-        "accuracy_clear": round(metrics.accuracy(guess[clear], truth[clear]), 4),
-        "uar": figure(metrics.uar, guess, truth),
-        "uar_clear": round(metrics.uar(guess[clear], truth[clear]), 4),
-        "macro_f1": round(metrics.macro_f1(guess, truth), 4),
-        "majority_accuracy": round(float((truth == np.bincount(truth).argmax()).mean()), 4),
-    }
+    scores: dict[str, Any] = {}
+    for name, kept in subsets.items():
+        groups = data.group[kept]
+        scores[name] = {
+            "n": int(kept.sum()),
+            "accuracy": figure(metrics.accuracy, groups, guess[kept], truth[kept]),
+            "uar": figure(metrics.uar, groups, guess[kept], truth[kept]),
+            "macro_f1": round(metrics.macro_f1(guess[kept], truth[kept]), 4),
+            "most_frequent_accuracy": round(float(np.bincount(truth[kept]).max() / kept.sum()), 4),
+        }
     whole = np.concatenate([mean, variance, data.vad], 1)
     for d, dimension in enumerate(DIMENSIONS):
         m, v, t = (whole[:, [d + 3 * k]] for k in range(3))
         scores[f"vad_derived_{dimension}"] = {
-            "ccc": figure(lambda a, b: metrics.ccc(a, b)[0], m, t),
+            "ccc": figure(lambda a, b: metrics.ccc(a, b)[0], data.group, m, t),
             "rmse": round(float(metrics.rmse(m, t)[0]), 4),
             "mae": round(float(metrics.mae(m, t)[0]), 4),
             "pcc": round(float(metrics.pcc(m, t)[0]), 4),

@@ -12,7 +12,6 @@ where a seed was finished. Ends with ``text.safetensors`` there. Nothing is chos
 import argparse
 import json
 import math
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -84,7 +83,9 @@ class Student(nn.Module):
         self.emotions = nn.Linear(width, emotions)
 
 
-def material(emobank: Path, goemotions: Path, network: TextNetwork, minilm: Path, run: Path, recipe: Recipe) -> Material:
+def material(
+    emobank: Path, goemotions: Path, network: TextNetwork, minilm: Path, run: Path, recipe: Recipe
+) -> Material:
     """Read both corpora and prepare them, with the teacher's lessons, in ``run``."""
     tokenizer = open_tokenizer(minilm / "tokenizer.json")
     train, dev, test = (EmoBank(emobank, split) for split in ("train", "dev", "test"))
@@ -172,7 +173,9 @@ def unrated_loss(student: Student, data: Material, at: NDArray[np.int64], recipe
     return squared_error(z, data.unrated_taught[rows]) + recipe.emotions * emotions * 10
 
 
-def _z_scores(network: TextNetwork, data: Material, batch: tuple[Lower, Tensor, Tensor]) -> tuple[Affect, Tensor, Tensor]:
+def _z_scores(
+    network: TextNetwork, data: Material, batch: tuple[Lower, Tensor, Tensor]
+) -> tuple[Affect, Tensor, Tensor]:
     affect = network.upper(*batch)
     return affect, (affect.mean - data.middle) / data.spread, affect.log_var - 2 * data.spread.log()
 
@@ -204,7 +207,9 @@ def train_seed(minilm: Path, data: Material, recipe: Recipe, seed: int, log: Pat
             "cpu_seconds": round(time.process_time() - began),
             "loss": round(total / count, 4),
             "dev_r": [round(float(r), 4) for r in pcc(mean, data.dev_vad)],
-            "dev_ccc": [round(float(c), 4) for c in concordance(torch.from_numpy(mean), torch.from_numpy(data.dev_vad))],
+            "dev_ccc": [
+                round(float(c), 4) for c in concordance(torch.from_numpy(mean), torch.from_numpy(data.dev_vad))
+            ],
         }
         with log.open("a") as file:
             file.write(json.dumps(line) + "\n")
@@ -251,7 +256,7 @@ def predict(network: TextNetwork, part: Prepared, batch: int = 64) -> tuple[NDAr
 
 def average(networks: Sequence[dict[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
     """The mean of several sets of weights (a "soup", Wortsman et al. 2022, arXiv 2203.05482)."""
-    return {name: np.mean([part[name] for part in networks], 0, dtype=np.float32) for name in networks[0]}
+    return {name: np.stack([part[name] for part in networks]).mean(0, dtype=np.float32) for name in networks[0]}
 
 
 def calibrate(network: TextNetwork, part: Prepared, vad: NDArray[np.float32]) -> None:
@@ -305,11 +310,8 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="folder for caches, seeds and the log")
     parser.add_argument("--seeds", type=int, default=Recipe.seeds)
     arguments = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
-    train(
-        arguments.emobank, arguments.goemotions, arguments.minilm, arguments.run, Recipe(seeds=arguments.seeds)
-    )
+    train(arguments.emobank, arguments.goemotions, arguments.minilm, arguments.run, Recipe(seeds=arguments.seeds))
 
 
 if __name__ == "__main__":

@@ -84,7 +84,12 @@ def _fit(x: Tensor, truth: Tensor, seed: int) -> nn.Module:
     """One small network, with the loss of the student: half squared error, half 1 - CCC."""
     torch.manual_seed(seed)
     network = nn.Sequential(
-        nn.LayerNorm(x.shape[1]), nn.Dropout(0.3), nn.Linear(x.shape[1], 256), nn.GELU(), nn.Dropout(0.3), nn.Linear(256, 3)
+        nn.LayerNorm(x.shape[1]),
+        nn.Dropout(0.3),
+        nn.Linear(x.shape[1], 256),
+        nn.GELU(),
+        nn.Dropout(0.3),
+        nn.Linear(256, 3),
     )
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.05)
     steps = EPOCHS * (len(x) // 64)

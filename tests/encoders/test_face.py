@@ -54,9 +54,7 @@ def fold(encoder: FaceEncoder, chunks: Iterator[Chunk] | list[Chunk]) -> dict[st
 
 def moving(photographs, count: int = 24) -> list[NDArray[np.uint8]]:
     faces = list(photographs.values())
-    return [
-        placed(faces[0], 20 + 4 * k, 60) if k % 8 else np.full((480, 640, 3), 90, np.uint8) for k in range(count)
-    ]
+    return [placed(faces[0], 20 + 4 * k, 60) if k % 8 else np.full((480, 640, 3), 90, np.uint8) for k in range(count)]
 
 
 @pytest.mark.parametrize("size", [1, 5, 24])

@@ -14,6 +14,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 from affectstream.multimodal.signals import SignalWarning, probe, read_audio, read_video
@@ -238,11 +239,11 @@ def test_damage_in_the_middle_moves_no_frame(tmp_path: Path) -> None:
 
 
 def test_times_that_stand_still_or_run_back_are_mended(tmp_path: Path) -> None:
-    path = film(tmp_path / "stutter.mkv", [i / 10 for i in range(12)], codec="mjpeg", pixels="yuvj420p", clock=1000)
+    path = film(tmp_path / "stutter.mkv", [i / 100 for i in range(12)], clock=1000, options={"bf": "0"})
     data, place = bytearray(path.read_bytes()), 0
-    stuttering = [0, 100, 200, 200, 100, 500, 600, 600, 800, 900, 1000, 1100]
-    for number, wanted in enumerate(stuttering):  # a block is its track (1), its millisecond and its flags (key)
-        place = data.index(b"\x81" + struct.pack(">h", number * 100) + b"\x80", place) + 1
+    stuttering = [0, 10, 20, 20, 10, 50, 60, 60, 80, 90, 100, 110]
+    for number, wanted in enumerate(stuttering):  # a block is its track (1), then its millisecond
+        place = data.index(b"\x81" + struct.pack(">h", number * 10), place) + 1
         struct.pack_into(">h", data, place, wanted)
     path.write_bytes(data)
     with pytest.warns(SignalWarning, match="3 of 12 frames") as caught:
@@ -363,7 +364,10 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     whole = film(tmp_path / "whole.mp4", REGULAR)
     data = whole.read_bytes()
     (tmp_path / "unfinished.mp4").write_bytes(data[: data.find(b"moov") - 4])
+    place = data.index(b"avc1", data.index(b"stsd"))
+    (tmp_path / "unknown.mp4").write_bytes(data[:place] + b"zzzz" + data[place + 4 :])
     for name, reason in [
+        ("unknown.mp4", "track that can be decoded"),
         ("missing.mp4", "does not exist"),
         ("", "is a folder"),
         ("empty.mp4", "is empty"),
@@ -383,6 +387,22 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
         next(read_video(whole, frames=0))
     with pytest.raises(ValueError, match="wanted chunks of at least one sample"):
         next(read_audio(whole, seconds=0))
+
+
+def test_a_cover_picture_is_no_film(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w") as file:
+        voice: Any = file.add_stream("aac", rate=16000, layout="mono")
+        cover: Any = file.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 100, 64, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        file.mux(cover.encode(av.VideoFrame.from_ndarray(card(1, 100, 64), format="rgb24")))
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="flt", layout="mono")
+        frame.sample_rate = 16000
+        file.mux([*cover.encode(), *voice.encode(frame), *voice.encode()])
+    assert probe(path).video is None and probe(path).audio is not None
+    with pytest.raises(SignalError, match="no video track"):
+        next(read_video(path))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="rights are another matter there")
