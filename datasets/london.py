@@ -6,7 +6,6 @@ A test set: nothing here is ever trained on. Read from ``london.csv`` and ``lond
 import csv
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +38,8 @@ class London:
         return Sample(self._picture(f"{row['face_id']}_{row['expression']}.jpg"), target, row["face_id"])
 
     def _picture(self, name: str) -> NDArray[np.uint8]:
+        import cv2
+
         path = self.folder / "london" / name
         picture = cv2.imread(str(path))
         if picture is None:

@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from affectstream.encoders.runtime import open_session
+from affectstream.encoders.runtime import open_session, run_session
 from affectstream.multimodal.types import Facts
 
 
@@ -34,8 +34,7 @@ class Checkpoint:
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         """Outputs by name."""
-        names = [output.name for output in self.session.get_outputs()]
-        return dict(zip(names, self.session.run(names, dict(inputs)), strict=True))
+        return run_session(self.session, inputs)
 
 
 def checkpoint_folder() -> Path:
@@ -51,7 +50,10 @@ def load(path: Path, *, contract: Mapping[str, Any], threads: int = 1) -> Checkp
     """
     verified(path)
     session = open_session(path, threads=threads)
-    facts = Facts.from_json(session.get_modelmeta().custom_metadata_map["facts"])
+    stored = session.get_modelmeta().custom_metadata_map.get("facts")
+    if stored is None:
+        raise CheckpointError(f"{path} holds no facts about its input; wanted weights exported by affectstream")
+    facts = Facts.from_json(stored)
     check_contract(facts, contract, path)
     return Checkpoint(session, facts, sha256_of(path))
 
@@ -65,7 +67,7 @@ def verified(path: Path) -> Path:
     for needed in (path, card_path):
         if not needed.is_file():
             raise CheckpointError(f"no {needed}; wanted weights and their card there; install affectstream again")
-    found, wanted = sha256_of(path), json.loads(card_path.read_text())["files"].get(path.name)
+    found, wanted = sha256_of(path), json.loads(card_path.read_text()).get("files", {}).get(path.name)
     if found != wanted:
         raise CheckpointError(f"{path} has sha256 {found}; its card says {wanted}; get the file again")
     return path

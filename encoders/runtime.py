@@ -1,8 +1,12 @@
 """ONNX Runtime, opened the same way everywhere."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 
 def open_session(path: Path, *, threads: int = 1) -> ort.InferenceSession:
@@ -16,3 +20,10 @@ def open_session(path: Path, *, threads: int = 1) -> ort.InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def run_session(session: ort.InferenceSession, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    """All outputs of ``session`` by name."""
+    names = [output.name for output in session.get_outputs()]
+    values = session.run(names, dict(inputs))
+    return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}

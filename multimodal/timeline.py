@@ -54,7 +54,7 @@ def read_at(trace: Trace, times: NDArray[np.float64], rate: float) -> Reading:
     value = np.where(known, trace.mean, 0.0)
 
     def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(cell, values[row], minlength=cells)
+        return np.bincount(cell, values[row], minlength=cells).astype(np.float64)
 
     rows_in = np.bincount(cell, minlength=cells)
     quality_sum = total(quality)

@@ -42,6 +42,8 @@ class Chunk:
     def __post_init__(self) -> None:
         for name in ("time", "duration"):
             values = getattr(self, name)
+            if values is not None and not np.isfinite(values).all():
+                raise ValueError(f"chunk {name} holds NaN or infinity; wanted seconds")
             if values is not None and values.shape != (len(self.data),):
                 raise ValueError(
                     f"chunk {name} has shape {values.shape}; wanted one value for each of {len(self)} samples"
@@ -98,23 +100,23 @@ class Trace:
     ) -> None:
         moments = np.array(time, np.float64).reshape(-1)
         rows = len(moments)
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 (the class is frozen)
-        put("source", source)
-        put("time", _frozen(moments))
-        put("mean", _frozen(np.array(mean, np.float64).reshape(rows, 3)))
-        put("variance", _frozen(np.array(variance, np.float64).reshape(rows, 3)))
-        put("quality", _frozen(np.array(np.broadcast_to(quality, rows), np.float64)))
-        put("span", _frozen(np.array(np.broadcast_to(span, rows), np.float64)))
-        put("embedding", None if embedding is None else _frozen(np.array(embedding, np.float32)))
-        put("labels", None if labels is None else _frozen(np.array(labels, np.float32)))
-        put("label_names", tuple(label_names))
+        # The class is frozen, so the fields are set past it, once.
+        object.__setattr__(self, "source", source)
+        object.__setattr__(self, "time", _frozen(moments))
+        object.__setattr__(self, "mean", _frozen(np.array(mean, np.float64).reshape(rows, 3)))
+        object.__setattr__(self, "variance", _frozen(np.array(variance, np.float64).reshape(rows, 3)))
+        object.__setattr__(self, "quality", _frozen(np.array(np.broadcast_to(quality, rows), np.float64)))
+        object.__setattr__(self, "span", _frozen(np.array(np.broadcast_to(span, rows), np.float64)))
+        object.__setattr__(self, "embedding", None if embedding is None else _frozen(np.array(embedding, np.float32)))
+        object.__setattr__(self, "labels", None if labels is None else _frozen(np.array(labels, np.float32)))
+        object.__setattr__(self, "label_names", tuple(label_names))
         self._check()
 
     def _check(self) -> None:
         where = f"trace {self.source!r}"
         if not np.isfinite(self.time).all() or (np.diff(self.time) < 0).any():
             raise ValueError(f"{where}: times must be finite and never decrease; sort the rows by time")
-        known = np.isfinite(self.mean)
+        known = ~np.isnan(self.mean)
         if (abs(self.mean[known]) > 1 + 1e-6).any():
             raise ValueError(f"{where}: mean reaches {abs(self.mean[known]).max():.3g}; wanted [-1, 1] or NaN")
         spread = self.variance[known]
@@ -145,7 +147,7 @@ class Trace:
     @property
     def observed(self) -> NDArray[np.bool_]:
         """Rows (T,) in which anything was observed."""
-        return np.isfinite(self.mean).any(1)
+        return np.asarray(np.isfinite(self.mean).any(1))
 
     def without_embedding(self) -> Self:
         """The same trace without its embeddings, the one part that is large."""
@@ -153,10 +155,14 @@ class Trace:
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """One trace of several of the same source, in the order given."""
-        first = parts[0]
-        if any(part.source != first.source for part in parts):
-            raise ValueError(f"cannot join traces of {sorted({p.source for p in parts})}; wanted one source")
+        """One trace of several of the same source, in the order given.
+
+        Raises ValueError if there is none, or if they differ in source, in labels or in having an embedding.
+        """
+        kinds = {(p.source, p.label_names, p.labels is None, p.embedding is None) for p in parts}
+        if len(kinds) != 1:
+            named = sorted({part.source for part in parts})
+            raise ValueError(f"cannot join {len(parts)} traces of {named}; wanted some, of one source and one form")
         return cls._of(parts, embedding=True)
 
     @classmethod

@@ -85,9 +85,9 @@ def crop(image: NDArray[np.uint8], matrix: NDArray[np.float64], contract: CropCo
     """
     region, matrix = _region(image, matrix, contract.side)
     if region.ndim == 3 and contract.colour == "grey":
-        region = cv2.cvtColor(region, cv2.COLOR_RGB2GRAY)
+        region = np.asarray(cv2.cvtColor(region, cv2.COLOR_RGB2GRAY), np.uint8)
     if region.ndim == 2 and contract.colour == "rgb":
-        region = cv2.cvtColor(region, cv2.COLOR_GRAY2RGB)
+        region = np.asarray(cv2.cvtColor(region, cv2.COLOR_GRAY2RGB), np.uint8)
     crop_px_per_px = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     shrink = crop_px_per_px * contract.detail / contract.side
     if shrink < 1:
@@ -95,7 +95,7 @@ def crop(image: NDArray[np.uint8], matrix: NDArray[np.float64], contract: CropCo
     out = cv2.warpAffine(
         region, matrix, (contract.side, contract.side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return out.reshape(contract.side, contract.side, contract.channels)
+    return np.asarray(out, np.uint8).reshape(contract.side, contract.side, contract.channels)
 
 
 def _region(
@@ -127,4 +127,4 @@ def _shrink(
     moved = matrix.copy()
     moved[:, 2] += matrix[:, :2] @ (per_small / 2 - 0.5)  # pixel centres: x_old = (x_new + 1/2) r - 1/2
     moved[:, :2] *= per_small
-    return small, moved
+    return np.asarray(small, np.uint8), moved

@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.encoders.runtime import open_session
+from affectstream.encoders.runtime import open_session, run_session
 
 STRIDES = (8, 16, 32)
-_OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +54,7 @@ class Detector:
         height, width = (-(-n // 32) * 32 for n in small.shape[:2])
         canvas = np.zeros((1, 3, height, width), np.float32)
         canvas[0, :, : size[1], : size[0]] = small[:, :, ::-1].transpose(2, 0, 1)
-        outputs = dict(zip(_OUTPUTS, self._session.run(_OUTPUTS, {"input": canvas}), strict=True))
+        outputs = run_session(self._session, {"input": canvas})
         return self._decode(outputs, width, back)
 
     def _decode(self, outputs: dict[str, NDArray[np.float32]], width: int, back: NDArray[np.float32]) -> Faces:

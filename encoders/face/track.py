@@ -53,7 +53,7 @@ class Tracks:
 def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """``image`` (H, W, 3) as a (12, 16) grey picture in [0, 1]."""
     small = cv2.resize(np.ascontiguousarray(image[::4, ::4]), (16, 12), interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32) / np.float32(255)
 
 
 def look_of(image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -62,7 +62,7 @@ def look_of(image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np
     grey = small @ np.array([0.299, 0.587, 0.114], np.float32)
     red, blue = small[..., 0] - grey, small[..., 2] - grey
     flat = np.concatenate([(grey - grey.mean()).ravel(), 2 * red.ravel(), 2 * blue.ravel()])
-    return flat / max(float(np.linalg.norm(flat)), 1e-6)
+    return (flat / max(float(np.linalg.norm(flat)), 1e-6)).astype(np.float32)
 
 
 def follow(tracks: Tracks, time: float, image: NDArray[np.uint8], faces: Faces) -> tuple[Tracks, list[int]]:
@@ -70,12 +70,12 @@ def follow(tracks: Tracks, time: float, image: NDArray[np.uint8], faces: Faces) 
     scene = thumbnail(image)
     cut = tracks.scene is None or float(abs(scene - tracks.scene).mean()) > CUT
     near = [] if cut else tracks.alive(time)
-    at = _pair(len(faces), near, OVERLAP, lambda i, t: overlap_of(faces.box[i], t.box[None])[0])
+    at = _pair(len(faces), near, OVERLAP, lambda i, t: float(overlap_of(faces.box[i], t.box[None])[0]))
     looks = {i: look_of(image, faces.points[i]) for i in range(len(faces)) if i not in at}
     taken = {track.id for track in at.values()}
     free = [track for track in tracks.known if track.id not in taken]
     strangers = list(looks)
-    found = _pair(len(strangers), free, ALIKE, lambda k, t: looks[strangers[k]] @ t.look)
+    found = _pair(len(strangers), free, ALIKE, lambda k, t: float(looks[strangers[k]] @ t.look))
     at |= {strangers[k]: track for k, track in found.items()}
 
     updated = {track.id: track for track in tracks.known}
@@ -96,7 +96,7 @@ def follow(tracks: Tracks, time: float, image: NDArray[np.uint8], faces: Faces) 
 
 def _pair(rows: int, tracks: list[Track], least: float, score: Callable[[int, Track], float]) -> dict[int, Track]:
     """Row to track: best scores first, each used once, none below ``least``."""
-    scored = [(float(score(i, track)), i, track) for i in range(rows) for track in tracks]
+    scored = [(score(i, track), i, track) for i in range(rows) for track in tracks]
     at: dict[int, Track] = {}
     used: set[int] = set()
     for value, i, track in sorted(scored, key=lambda s: (-s[0], s[1], s[2].id)):

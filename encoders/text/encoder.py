@@ -106,7 +106,7 @@ class TextEncoder:
 
         ``mean`` is tanh(gain x rating) and ``variance`` gain^2 x the rating's, which near the ends is more
         than tanh would leave, so errs on the wide side. As far as the text does not look like English, the
-        answer is mixed with knowing nothing: mean 0, sd ``prior_sd``. Quality falls with the same doubt, and
+        answer is mixed with knowing nothing: mean 0, sd at least ``prior_sd``. Quality falls with the same doubt, and
         for utterances of few words (1/2 for one, 3/4 for two). Text beyond 128 word pieces is read in
         windows of equal length, whose spread counts as doubt.
         """
@@ -118,7 +118,8 @@ class TextEncoder:
         mean, variance, embedding = self._network(text, spelling)
         mean, variance = np.tanh(self.gain * mean), self.gain**2 * variance
         sure = english(text)
-        variance = sure * variance + (1 - sure) * (self.prior_sd**2 + sure * mean**2)
+        unread = np.maximum(self.prior_sd**2, variance)  # not having read is never surer than having read
+        variance = sure * variance + (1 - sure) * (unread + sure * mean**2)
         words = max(len(text.split()), 0.5)
         return Reading(sure * mean, variance, sure * (1 - 0.5**words), embedding)
 

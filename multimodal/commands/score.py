@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from affectstream.encoders.checkpoint import CheckpointError
 from affectstream.multimodal.report.table import FORMATS, check_formats
-from affectstream.multimodal.score import MODALITIES, Encoders, open_encoders, score
-from affectstream.multimodal.types import SignalError
+from affectstream.multimodal.score import MODALITIES, Encoders, Result, open_encoders, score
+from affectstream.multimodal.types import DIMENSIONS, SignalError
 
 MEDIA = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".mpg", ".mpeg", ".ts", ".wmv", ".gif"}
 
@@ -97,10 +98,8 @@ def _score_one(
     return True
 
 
-def _report(result, files: list[Path], seconds: float) -> Iterator[str]:  # noqa: ANN001
+def _report(result: Result, files: list[Path], seconds: float) -> Iterator[str]:
     """What a person wants to read first."""
-    from affectstream.multimodal.types import DIMENSIONS
-
     length = result.duration
     yield f"{result.path.name}: {length:.1f} s scored in {seconds:.1f} s ({length / max(seconds, 1e-9):.1f} x real time)"
     for source, trace in result.traces.items():
@@ -127,7 +126,7 @@ class _Progress:
             bar_format="{desc} {percentage:3.0f} %|{bar}| {n:.0f} of {total:.0f} s, {remaining} left",
         )  # fmt: skip
 
-    def __enter__(self) -> "_Progress":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,12 +1,17 @@
 """A recording in one picture: traces with their bands over time, the faces found, the words said."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from affectstream.encoders.face.encoder import Person
 from affectstream.multimodal.score import Result
 from affectstream.multimodal.types import DIMENSIONS, Trace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 POINTS = 1500  # a line holds no more than a screen can show
 FACES = 6
@@ -26,7 +31,7 @@ def draw(result: Result, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     people = sorted(result.faces.people.items(), key=lambda item: -item[1].frames)[:FACES]
-    heights = [1.1] * bool(people) + [2, 2, 2] + [0.55] * bool(result.words)
+    heights = [1.0] * bool(people) + [1.5, 1.5, 1.5] + [0.5] * bool(result.words)
     with plt.rc_context(
         {"font.size": 9, "font.family": "DejaVu Sans", "axes.spines.top": False, "axes.spines.right": False}
     ):
@@ -38,25 +43,25 @@ def draw(result: Result, path: Path) -> None:
             row = 1
         state = result.traces["state"]
         reach = (float(state.time[0]), float(state.time[-1])) if len(state) > 1 else (0.0, max(result.duration, 1.0))
-        first = None
-        for d, dimension in enumerate(DIMENSIONS):
-            axes = figure.add_subplot(rows[row + d], sharex=first)
-            first = first or axes
+        panels = [figure.add_subplot(rows[row])]
+        panels += [figure.add_subplot(rows[row + d], sharex=panels[0]) for d in (1, 2)]
+        for d, (axes, dimension) in enumerate(zip(panels, DIMENSIONS, strict=True)):
             _dimension(axes, result, d, dimension)
-            axes.set_xlim(*reach)
-            axes.tick_params(labelbottom=d == 2 and not result.words)
+        panels[0].set_xlim(*reach)
         if result.words:
-            axes = figure.add_subplot(rows[row + 3], sharex=first)
-            _words(axes, result.words, reach)
-        axes.set_xlabel("seconds")
+            panels.append(figure.add_subplot(rows[row + 3], sharex=panels[0]))
+            _words(panels[3], result.words, reach)
+        for axes in panels[:-1]:
+            axes.tick_params(labelbottom=False)
+        panels[-1].set_xlabel("seconds")
         figure.suptitle(f"{result.path.name}: affect over {result.duration:.1f} s", x=0.01, ha="left", weight="bold")
-        handles, names = first.get_legend_handles_labels()
+        handles, names = panels[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="upper right", ncols=len(names), frameon=False)
         figure.savefig(path, dpi=130, format="png", metadata={"Software": None})
         plt.close(figure)
 
 
-def _faces(axes, people, main: int | None) -> None:  # noqa: ANN001
+def _faces(axes: "Axes", people: list[tuple[int, Person]], main: int | None) -> None:
     axes.set_axis_off()
     axes.set_xlim(0, FACES * 1.15)
     axes.set_ylim(0, 1.0)
@@ -69,7 +74,7 @@ def _faces(axes, people, main: int | None) -> None:  # noqa: ANN001
         )
 
 
-def _dimension(axes, result: Result, d: int, dimension: str) -> None:  # noqa: ANN001
+def _dimension(axes: "Axes", result: Result, d: int, dimension: str) -> None:
     axes.axhline(0, color="#bbbbbb", linewidth=0.7)
     for source, trace in result.traces.items():
         kind = source.partition("/")[0]
@@ -106,7 +111,7 @@ def _dimension(axes, result: Result, d: int, dimension: str) -> None:  # noqa: A
     axes.set_ylabel(dimension, weight="bold")
 
 
-def _utterances(axes, trace: Trace, d: int) -> None:  # noqa: ANN001
+def _utterances(axes: "Axes", trace: Trace, d: int) -> None:
     """Each utterance as a bar as long as it lasts, with its one-standard-deviation box."""
     half = trace.span / 2
     for i in np.flatnonzero(np.isfinite(trace.mean[:, d])):
@@ -116,7 +121,7 @@ def _utterances(axes, trace: Trace, d: int) -> None:  # noqa: ANN001
         axes.plot([begin, end], [mean, mean], color=COLOURS["text"], linewidth=2.2, label="text" if i == 0 else "_")
 
 
-def _words(axes, words: list[tuple[float, float, str]], reach: tuple[float, float]) -> None:  # noqa: ANN001
+def _words(axes: "Axes", words: list[tuple[float, float, str]], reach: tuple[float, float]) -> None:
     axes.set_ylim(0, 1)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)

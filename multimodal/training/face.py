@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from affectstream.datasets.ferplus import FerPlus
 from affectstream.encoders.checkpoint import checkpoint_folder
@@ -72,8 +72,8 @@ class Augment:
         rng, side = self.rng, self.contract.side
         if rng.random() < 0.1:  # as if the detector had framed the picture without its points
             points = (TEMPLATE * image.shape[0] - 0.5).astype(np.float32)
-        points = points + rng.normal(0, 0.012 * image.shape[0], points.shape)
-        matrix = face_matrix(points, self.contract)
+        jitter = rng.normal(0, 0.012 * image.shape[0], points.shape)
+        matrix = face_matrix(points + jitter, self.contract)
         angle, scale = rng.normal(0, 0.12), math.exp(rng.normal(0, 0.07))
         turn = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         middle = np.full(2, (side - 1) / 2)
@@ -88,7 +88,7 @@ class Augment:
         """Light, lens, noise, compression and things in the way."""
         rng, side = self.rng, self.contract.side
         if rng.random() < 0.4 * self.spoil:
-            picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.5))[..., None]
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.5)), np.uint8)[..., None]
         x = picture.astype(np.float32) / 255
         x = x ** math.exp(rng.normal(0, 0.3))
         x = (x - x.mean()) * math.exp(rng.normal(0, 0.25)) + x.mean() + rng.normal(0, 0.08)
@@ -101,7 +101,7 @@ class Augment:
         out = (np.clip(x, 0, 1) * 255).astype(np.uint8)
         if rng.random() < 0.25 * self.spoil:
             _, code = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])
-            out = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)[..., None]
+            out = np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE), np.uint8)[..., None]
         if rng.random() < 0.25 * self.spoil:
             height, width = rng.integers(side // 8, side // 2, 2)
             y, x0 = rng.integers(0, side - height), rng.integers(0, side - width)
@@ -121,7 +121,7 @@ def to_tensor(crops: NDArray[np.uint8]) -> Tensor:
 
 
 @torch.no_grad()
-def predict(network: FaceNetwork, crops: NDArray[np.uint8], batch: int = 256) -> tuple[Tensor, Tensor, Tensor]:
+def predict(network: nn.Module, crops: NDArray[np.uint8], batch: int = 256) -> tuple[Tensor, Tensor, Tensor]:
     """Mean (n, 3), log-variance (n, 3) and logits (n, K) of ``crops``."""
     network.eval()
     outputs = [network(to_tensor(crops[i : i + batch])) for i in range(0, len(crops), batch)]

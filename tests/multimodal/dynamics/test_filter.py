@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from affectstream.multimodal.dynamics.filter import Posterior, correlation_inflation, filter_grid
-from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
+
+from affectstream.multimodal.dynamics.filter import Posterior, correlation_inflation, filter_grid
+from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
 
 PROCESS = OrnsteinUhlenbeck(tau=(8.0, 5.0, 12.0), sd=(0.45, 0.4, 0.3), baseline=(0.1, 0.0, -0.1))
 

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from affectstream.multimodal.fusion.experts import Prior, fuse
-from affectstream.multimodal.timeline import Reading
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
+
+from affectstream.multimodal.fusion.experts import Prior, fuse
+from affectstream.multimodal.timeline import Reading
 
 VALUES = arrays(np.float64, (4, 3), elements=st.floats(-1, 1))
 SPREADS = arrays(np.float64, (4, 3), elements=st.floats(0.01, 1))
