@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -200,5 +199,5 @@ def _main_face(traces: dict[str, Trace]) -> int | None:
 
 
 def _weights(encoders: Encoders) -> dict[str, str]:
-    opened: list[Any] = [e for e in (encoders.face, encoders.text) if e is not None]
-    return {encoder.facts.name: encoder.sha256 for encoder in opened}
+    opened = [encoder.checkpoint for encoder in (encoders.face, encoders.text) if encoder is not None]
+    return {checkpoint.facts.name: checkpoint.sha256 for checkpoint in opened}

@@ -56,7 +56,9 @@ def test_every_weight_has_a_card() -> None:
     assert not lacking
 
 
-@pytest.mark.parametrize("card", sorted(path.name for path in (ROOT / "checkpoints").glob("*.json")))
+@pytest.mark.parametrize(
+    "card", sorted(path.name for path in (ROOT / "checkpoints").glob("*.json") if path.name.count(".") == 1)
+)
 def test_a_card_names_the_files_beside_it(card: str) -> None:
     files = json.loads((ROOT / "checkpoints" / card).read_text())["files"]
     found = {name: hashlib.sha256((ROOT / "checkpoints" / name).read_bytes()).hexdigest() for name in files}

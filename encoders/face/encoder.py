@@ -13,7 +13,7 @@ from affectstream.encoders.face.crop import CropContract, crop, face_matrix
 from affectstream.encoders.face.detect import Detector, Faces
 from affectstream.encoders.face.quality import face_quality
 from affectstream.encoders.face.track import Tracks, follow
-from affectstream.multimodal.types import Chunk, Facts, Observation
+from affectstream.multimodal.types import Chunk, Observation
 
 NEAR, FAR = 320, 640  # longest side of the picture YuNet sees; the second only where the first shows no face
 PORTRAIT = CropContract(side=96, detail=96, zoom=0.6, colour="rgb")
@@ -58,7 +58,7 @@ class FaceEncoder:
     """
 
     def __init__(self, checkpoint: Checkpoint, detector_path: Path) -> None:
-        self._checkpoint = checkpoint
+        self.checkpoint = checkpoint
         self._near = Detector(detector_path, side=NEAR)
         self._far = Detector(detector_path, side=FAR)
         self.contract = CropContract(**checkpoint.facts.contract)
@@ -69,16 +69,6 @@ class FaceEncoder:
         folder = folder or checkpoint_folder()
         checkpoint = load(folder / "face-small.onnx", contract=dataclasses.asdict(CropContract()))
         return cls(checkpoint, verified(folder / "yunet.onnx"))
-
-    @property
-    def facts(self) -> Facts:
-        """What the network is and wants."""
-        return self._checkpoint.facts
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the network's file."""
-        return self._checkpoint.sha256
 
     def initial(self) -> FaceState:
         """The state before the first chunk."""
@@ -138,7 +128,7 @@ class FaceEncoder:
             empty = np.full(width, np.nan)
             return np.array([empty if k is None or values is None else values[k] for k in at])
 
-        labels = len(self.facts.labels)
+        labels = len(self.checkpoint.facts.labels)
         logits = take(outputs.get("logits"), labels)
         share = np.exp(logits - logits.max(1, keepdims=True))
         return Observation(
@@ -148,9 +138,9 @@ class FaceEncoder:
             variance=np.exp(take(outputs.get("log_var"), 3)),
             quality=[0.0 if k is None else seen[k].quality for k in at],
             span=span,
-            embedding=take(outputs.get("embedding"), self.facts.extra["embedding"]),
+            embedding=take(outputs.get("embedding"), self.checkpoint.facts.extra["embedding"]),
             labels=share / share.sum(1, keepdims=True),
-            label_names=self.facts.labels,
+            label_names=self.checkpoint.facts.labels,
         )
 
     def look(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
@@ -161,7 +151,7 @@ class FaceEncoder:
                 f"face network got {crops.dtype} crops {crops.shape}; wanted uint8 (n, {wanted}) from crop()"
             )
         batch = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
-        return self._checkpoint.run({"crops": batch})
+        return self.checkpoint.run({"crops": batch})
 
 
 def _met(person: Person | None, image: NDArray[np.uint8], points: NDArray[np.float32], face: _Seen) -> Person:

@@ -139,8 +139,8 @@ def sampling_weights(share: NDArray[np.float32], strength: float) -> NDArray[np.
     return weight / weight.sum()
 
 
-def train(data: Path, run: Path, recipe: Recipe) -> None:
-    """Train, or go on training, in ``run``."""
+def train(data: Path, run: Path, recipe: Recipe, *, stop_after: int | None = None) -> None:
+    """Train, or go on training, in ``run``; at most ``stop_after`` epochs now, if given."""
     run.mkdir(parents=True, exist_ok=True)
     contract = CropContract()
     sets = {split: FerPlus(data, split) for split in ("train", "val")}
@@ -160,7 +160,8 @@ def train(data: Path, run: Path, recipe: Recipe) -> None:
         averaged.load_state_dict(saved["averaged"])
         optimizer.load_state_dict(saved["optimizer"])
         first = saved["epoch"] + 1
-    for epoch in range(first, recipe.epochs):
+    last = recipe.epochs if stop_after is None else min(first + stop_after, recipe.epochs)
+    for epoch in range(first, last):
         began = time.monotonic()
         loss = _epoch(network, averaged, optimizer, sets["train"], points["train"], contract, recipe, epoch, steps)
         mean, _, logits = predict(averaged.module, held)

@@ -89,7 +89,7 @@ def test_other_languages_are_flagged(text: str) -> None:
 def test_the_guard_widens_towards_knowing_nothing(encoder: TextEncoder) -> None:
     ours, theirs = encoder.read("I am so sad about this today."), encoder.read("Ich bin heute sehr traurig darüber.")
     np.testing.assert_allclose(theirs.mean, 0, atol=0.05)
-    assert (theirs.variance >= encoder.prior_sd**2).all()
+    np.testing.assert_allclose(theirs.variance, encoder.prior_sd**2, rtol=0.05)
     doubtful = encoder.read("Jakob hat Hunger")  # neither clearly English nor clearly not
     alone, _, _ = encoder._network("Jakob hat Hunger", features(["Jakob hat Hunger"]))
     assert (abs(doubtful.mean) < abs(np.tanh(encoder.gain * alone))).all()
