@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 
 DEMO = Path(__file__).parents[1] / "examples" / "six_emotions.mp4"
@@ -61,7 +62,7 @@ def film(path: Path, seconds: float, *, size: tuple[int, int] = (640, 480)) -> P
         for k in range(round(25 * seconds)):
             picture = pictures[k % len(pictures)]
             picture.pts = k
-            picture.time_base = stream.codec_context.time_base
+            picture.time_base = Fraction(1, 25)
             out.mux(stream.encode(picture))
         out.mux(stream.encode())
     return path

@@ -12,7 +12,7 @@ from torch import nn
 from affectstream.datasets.ferplus import EXPRESSION_VAD, FerPlus, derived_vad
 from affectstream.encoders.checkpoint import checkpoint_folder
 from affectstream.encoders.face.crop import TEMPLATE, CropContract
-from affectstream.encoders.face.network import FaceNetwork
+from affectstream.encoders.face.network import FaceNetwork, Size
 from affectstream.encoders.network import Affect, AffectHead
 from affectstream.multimodal import metrics
 from affectstream.multimodal.training.calibrate import calibrate
@@ -115,7 +115,8 @@ def test_augmentation_gives_crops_of_the_contract_the_same_for_the_same_seed(spo
 
 
 def test_both_sizes_answer_in_range_and_have_the_size_they_claim() -> None:
-    for size, channels, side, millions in (("small", 1, 64, 3.1), ("cage", 3, 224, 30.7)):
+    sizes: list[tuple[Size, int, int, float]] = [("small", 1, 64, 3.1), ("cage", 3, 224, 30.7)]
+    for size, channels, side, millions in sizes:
         network = FaceNetwork(size).eval()
         assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, rel=0.03)
         with torch.inference_mode():
