@@ -125,9 +125,10 @@ def _words(axes: "Axes", words: list[tuple[float, float, str]], reach: tuple[flo
     axes.set_ylim(0, 1)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    per_second = 150 / max(reach[1] - reach[0], 1e-6)  # letters that fit
-    for begin, end, text in words:
-        room = max(int((end - begin) * per_second), 1)
+    per_second = 140 / max(reach[1] - reach[0], 1e-6)  # letters that fit
+    following = [begin for begin, _, _ in words[1:]] + [reach[1]]
+    for (begin, end, text), until in zip(words, following, strict=True):
+        room = max(int((max(until, end) - begin) * per_second), 1)
         line = " ".join(text.split())
         axes.plot([begin, end], [0.1, 0.1], color=COLOURS["text"], linewidth=2.2, solid_capstyle="butt")
         if room >= 4:
