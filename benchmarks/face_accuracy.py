@@ -26,7 +26,7 @@ from affectstream.multimodal.training.face_metrics import ferplus_metrics, londo
 PEER = """
 import json, sys
 import cv2, numpy as np
-from fer import FER
+from fer.fer import FER
 images = np.load(sys.argv[1])["image"]
 faces = np.stack([cv2.resize(i, (64, 64)) for i in images]).astype(np.float32)
 scores = FER()._classify_emotions((faces / 255 - 0.5) * 2)

@@ -33,7 +33,7 @@ print(json.dumps({"frames": rows, "cpu_ms": 1000 * spent / rows, "peak_mib": pea
 PEER = """
 import json, resource, sys, time
 import cv2
-from fer import FER
+from fer.fer import FER
 detector = FER()
 film = cv2.VideoCapture(sys.argv[1])
 detector.detect_emotions(film.read()[1])

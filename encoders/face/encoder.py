@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from affectstream.encoders.checkpoint import Checkpoint, checkpoint_folder, load, verified
 from affectstream.encoders.face.crop import CropContract, crop, face_matrix
-from affectstream.encoders.face.detect import Detector, Faces
+from affectstream.encoders.face.detect import Detector, Faces, merge
 from affectstream.encoders.face.quality import face_quality
-from affectstream.encoders.face.track import Tracks, follow
+from affectstream.encoders.face.track import Tracks, follow, thumbnail
 from affectstream.multimodal.types import Chunk, Observation
 
 NEAR, FAR = 320, 640  # longest side of the picture YuNet sees; the second only where the first shows no face
+CLOSE = 128  # side of the square around a face in which its points are found
+EVERY = 5  # frames after which the whole picture is searched again for new faces
 PORTRAIT = CropContract(side=96, detail=96, zoom=0.6, colour="rgb")
 
 
@@ -37,6 +39,7 @@ class FaceState:
     tracks: Tracks = field(default_factory=Tracks)
     people: dict[int, Person] = field(default_factory=dict)
     latest: int = 0
+    since: int = 0  # frames since the whole picture was searched
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +55,8 @@ class _Seen:
 class FaceEncoder:
     """Faces to affect.
 
-    :meth:`observe` folds over video chunks. Every frame gives at least one row: one for each face seen, one
+    :meth:`observe` folds over video chunks. Faces are followed from frame to frame and the whole picture is
+    searched every fifth frame, after a cut, and as long as one is missing. Every frame gives at least one row: one for each face seen, one
     without a mean for each track that is waiting for its face, and, where nobody is or is waited for, one without a mean
     for the track seen last ("face/0" before anyone was).
     """
@@ -61,6 +65,7 @@ class FaceEncoder:
         self.checkpoint = checkpoint
         self._near = Detector(detector_path, side=NEAR)
         self._far = Detector(detector_path, side=FAR)
+        self._close = Detector(detector_path, side=CLOSE)
         self.contract = CropContract(**checkpoint.facts.contract)
 
     @classmethod
@@ -82,10 +87,17 @@ class FaceEncoder:
             )
         seen: list[_Seen] = []
         absent: list[tuple[int, float]] = []
-        tracks, people, latest = state.tracks, dict(state.people), state.latest
+        tracks, people, latest, since = state.tracks, dict(state.people), state.latest, state.since
         for image, time in zip(chunk.data, chunk.times.tolist(), strict=True):
-            faces = self.find(image)
-            tracks, ids = follow(tracks, time, image, faces)
+            scene = thumbnail(image)
+            known = tracks.present()
+            if since + 1 >= EVERY or len(known) < len(tracks.alive(time)) or tracks.cut_by(scene):
+                known = []
+            followed = [self._close.close(image, track.box) for track in known]
+            searched = not followed or not all(map(len, followed))
+            faces = self.find(image) if searched else merge(followed, self._close.overlap)
+            since = 0 if searched else since + 1
+            tracks, ids = follow(tracks, time, image, scene, faces)
             for i, track in enumerate(ids):
                 face = self._read(image, faces, i, track, time)
                 seen.append(face)
@@ -93,12 +105,21 @@ class FaceEncoder:
                 latest = track
             waiting = [track.id for track in tracks.alive(time) if track.id not in ids]
             absent += [(track, time) for track in waiting or ([] if ids else [latest])]
-        return FaceState(tracks, people, latest), self._observations(seen, absent, 1 / chunk.rate)
+        return FaceState(tracks, people, latest, since), self._observations(seen, absent, 1 / chunk.rate)
 
     def find(self, image: NDArray[np.uint8]) -> Faces:
-        """Faces of one picture (H, W, 3), looked for again at twice the size where there seems to be none."""
+        """Faces of one picture (H, W, 3), looked for again at twice the size where there seems to be none.
+
+        Each is then looked at closely, so that its points do not depend on how large it is in the picture.
+        """
         faces = self._near(image)
-        return self._far(image) if not len(faces) and max(image.shape[:2]) > NEAR else faces
+        if not len(faces) and max(image.shape[:2]) > NEAR:
+            faces = self._far(image)
+        if not len(faces):
+            return faces
+        one = [Faces(faces.box[[i]], faces.points[[i]], faces.score[[i]]) for i in range(len(faces))]
+        closer = [self._close.close(image, box) for box in faces.box]
+        return merge([near if len(near) else far for near, far in zip(closer, one, strict=True)], self._close.overlap)
 
     def _read(self, image: NDArray[np.uint8], faces: Faces, i: int, track: int, time: float) -> _Seen:
         picture = crop(image, face_matrix(faces.points[i], self.contract), self.contract)

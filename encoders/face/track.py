@@ -39,11 +39,20 @@ class Track:
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """All tracks known so far, how many were ever ``born``, and the last frame as a thumbnail, to tell a cut."""
+    """All tracks known so far, how many were ever ``born``, and the last frame's ``time`` and thumbnail, to tell a cut."""
 
     known: tuple[Track, ...] = ()
     born: int = 0
+    time: float = -np.inf
     scene: NDArray[np.float32] | None = None
+
+    def present(self) -> list[Track]:
+        """Tracks whose face was in the last frame."""
+        return [track for track in self.known if track.seen == self.time]
+
+    def cut_by(self, scene: NDArray[np.float32]) -> bool:
+        """Whether ``scene``, the next frame's thumbnail, is another shot than the last frame; the first is."""
+        return self.scene is None or float(abs(scene - self.scene).mean()) > CUT
 
     def alive(self, time: float) -> list[Track]:
         """Tracks seen within :data:`KEEP` seconds before ``time``."""
@@ -65,11 +74,14 @@ def look_of(image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np
     return (flat / max(float(np.linalg.norm(flat)), 1e-6)).astype(np.float32)
 
 
-def follow(tracks: Tracks, time: float, image: NDArray[np.uint8], faces: Faces) -> tuple[Tracks, list[int]]:
-    """Give each face of the frame ``image`` at ``time`` (s) its track; returns the tracks after it and the ids, in face order."""
-    scene = thumbnail(image)
-    cut = tracks.scene is None or float(abs(scene - tracks.scene).mean()) > CUT
-    near = [] if cut else tracks.alive(time)
+def follow(
+    tracks: Tracks, time: float, image: NDArray[np.uint8], scene: NDArray[np.float32], faces: Faces
+) -> tuple[Tracks, list[int]]:
+    """Give each face of the frame ``image`` at ``time`` (s), whose thumbnail is ``scene``, its track.
+
+    Returns the tracks after this frame and the ids, in face order.
+    """
+    near = [] if tracks.cut_by(scene) else tracks.alive(time)
     at = _pair(len(faces), near, OVERLAP, lambda i, t: float(overlap_of(faces.box[i], t.box[None])[0]))
     looks = {i: look_of(image, faces.points[i]) for i in range(len(faces)) if i not in at}
     taken = {track.id for track in at.values()}
@@ -91,7 +103,7 @@ def follow(tracks: Tracks, time: float, image: NDArray[np.uint8], faces: Faces) 
         updated[track.id] = replace(track, box=box, seen=time)
         ids.append(track.id)
     latest = sorted(updated.values(), key=lambda t: (-t.seen, t.id))[:REMEMBER]
-    return Tracks(tuple(sorted(latest, key=lambda t: t.id)), born, scene), ids
+    return Tracks(tuple(sorted(latest, key=lambda t: t.id)), born, time, scene), ids
 
 
 def _pair(rows: int, tracks: list[Track], least: float, score: Callable[[int, Track], float]) -> dict[int, Track]:

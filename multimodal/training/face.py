@@ -226,6 +226,7 @@ def _epoch(
 ) -> float:
     """One pass; returns the mean loss."""
     rng = np.random.default_rng([recipe.seed, epoch])
+    torch.manual_seed(int(rng.integers(2**31)))  # dropout: the same whether or not the run broke off before
     gentle = epoch >= recipe.epochs * (1 - recipe.gentle)
     augment = Augment(contract, rng, spoil=0.3 if gentle else 1.0)
     weight = sampling_weights(data.share, recipe.rare)

@@ -152,7 +152,7 @@ def test_join_keeps_absent_things_absent_and_checks_again() -> None:
     assert Trace.join([a_trace(), a_trace(begin=3.0)]).embedding is None
     with pytest.raises(ValueError, match="never decrease"):
         Trace.join([a_trace(), a_trace()])
-    with pytest.raises(ValueError, match=r"cannot join traces of \['face/0', 'face/1'\]; wanted one source"):
+    with pytest.raises(ValueError, match=r"cannot join 2 traces of \['face/0', 'face/1'\]; wanted some, of one source"):
         Trace.join([a_trace(), a_trace(source="face/1", begin=3.0)])
 
 
