@@ -92,7 +92,7 @@ def _score_one(
         print(f"affectstream score: cannot write the results of {job.path} to {job.folder}: {what}", file=sys.stderr)
         return False
     for note in result.notes:
-        print(f"affectstream score: {job.path}: {note}", file=sys.stderr)
+        print(f"affectstream score: {note}", file=sys.stderr)
     for line in _report(result, files, time.monotonic() - began) if total == 1 else [f"{job.path}: {files[0]}"]:
         print(line)
     return True
