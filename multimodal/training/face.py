@@ -33,7 +33,7 @@ ENLARGE = 4  # YuNet wants a face of some size: a 48-pixel picture is shown to i
 class Recipe:
     """How the face network is trained."""
 
-    epochs: int = 36
+    epochs: int = 29
     batch: int = 64
     rate: float = 1.5e-3
     decay: float = 0.05
