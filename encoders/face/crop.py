@@ -9,6 +9,7 @@ pixels, ordered right eye, left eye, nose tip, right mouth corner, left mouth co
 person's own right, hence the left of the picture.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -102,18 +103,23 @@ def _region(
     image: NDArray[np.uint8], matrix: NDArray[np.float64], side: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """The part of ``image`` that the crop reads, and ``matrix`` told of the new origin."""
-    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]], np.float64)
-    inverse = np.linalg.inv(matrix[:, :2])
-    seen = (corners - matrix[:, 2]) @ inverse.T
-    margin = 2 + 2 / np.hypot(matrix[0, 0], matrix[1, 0])
-    low = np.floor(seen.min(0) - margin)
-    high = np.ceil(seen.max(0) + margin)
+    (a, b, across), (c, d, down) = matrix.tolist()
+    area = a * d - b * c
+    xs = [(d * (u - across) - b * (v - down)) / area for u in (0, side) for v in (0, side)]
+    ys = [(a * (v - down) - c * (u - across)) / area for u in (0, side) for v in (0, side)]
+    margin = 2 + 2 / math.hypot(a, c)
     height, width = image.shape[:2]
-    x0, y0 = np.clip(low, 0, [width - 1, height - 1]).astype(int)
-    x1, y1 = np.clip(high, [x0 + 1, y0 + 1], [width, height]).astype(int)
+    x0, x1 = _within(min(xs) - margin, max(xs) + margin, width)
+    y0, y1 = _within(min(ys) - margin, max(ys) + margin, height)
     moved = matrix.copy()
     moved[:, 2] += matrix[:, :2] @ [x0, y0]
     return np.ascontiguousarray(image[y0:y1, x0:x1]), moved
+
+
+def _within(low: float, high: float, length: int) -> tuple[int, int]:
+    """The whole pixels from ``low`` to ``high`` that exist, at least one."""
+    first = min(max(math.floor(low), 0), length - 1)
+    return first, min(max(math.ceil(high), first + 1), length)
 
 
 def _shrink(

@@ -45,36 +45,40 @@ class Detector:
 
     def __init__(self, path: Path, *, side: int = 320, threshold: float = 0.6, overlap: float = 0.3) -> None:
         self._session = open_session(path)
+        self._cells: dict[tuple[int, int], tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
         self.side, self.threshold, self.overlap = side, threshold, overlap
 
     def __call__(self, image: NDArray[np.uint8]) -> Faces:
         """Faces in ``image``, (H, W, 3) RGB uint8."""
         scale = min(1.0, self.side / max(image.shape[:2]))
         size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
-        small = image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        small = image if scale == 1 else shrink(image, size)
         back = np.array([image.shape[1] / size[0], image.shape[0] / size[1]], np.float32)
         height, width = (-(-n // 32) * 32 for n in small.shape[:2])
-        canvas = np.zeros((1, 3, height, width), np.float32)
-        canvas[0, :, : size[1], : size[0]] = small[:, :, ::-1].transpose(2, 0, 1)
-        outputs = run_session(self._session, {"input": canvas})
-        return self._decode(outputs, width, back)
+        padded = cv2.copyMakeBorder(small, 0, height - size[1], 0, width - size[0], cv2.BORDER_CONSTANT)
+        canvas = cv2.dnn.blobFromImage(padded, swapRB=True)  # (1, 3, height, width) float32, BGR
+        return self._decode(run_session(self._session, {"input": canvas}), (height, width), back)
 
-    def _decode(self, outputs: dict[str, NDArray[np.float32]], width: int, back: NDArray[np.float32]) -> Faces:
+    def _decode(
+        self, outputs: dict[str, NDArray[np.float32]], size: tuple[int, int], back: NDArray[np.float32]
+    ) -> Faces:
         """Grid cells above the threshold to boxes and points: the formulas of OpenCV's FaceDetectorYN."""
-        box, points, score = [], [], []
-        for stride in STRIDES:
-            cls, obj = outputs[f"cls_{stride}"][0, :, 0], outputs[f"obj_{stride}"][0, :, 0]
-            product = cls * obj  # both are sigmoids
-            keep = np.flatnonzero(product >= self.threshold**2)
-            cell = np.stack([keep % (width // stride), keep // (width // stride)], 1).astype(np.float32)
-            raw = outputs[f"bbox_{stride}"][0, keep]
-            extent = np.exp(raw[:, 2:]) * stride
-            box.append(np.hstack([(cell + raw[:, :2]) * stride - extent / 2, extent]))
-            points.append((outputs[f"kps_{stride}"][0, keep].reshape(-1, 5, 2) + cell[:, None]) * stride)
-            score.append(np.sqrt(product[keep]))
-        found = Faces(np.concatenate(box) * np.tile(back, 2), np.concatenate(points) * back, np.concatenate(score))
-        kept = suppress(found.box, found.score, self.overlap)
-        return Faces(found.box[kept], found.points[kept], found.score[kept])
+
+        def column(name: str) -> NDArray[np.float32]:
+            return np.concatenate([outputs[f"{name}_{stride}"][0] for stride in STRIDES])
+
+        product = (column("cls") * column("obj"))[:, 0]  # both are sigmoids
+        keep = np.flatnonzero(product >= self.threshold**2)
+        if size not in self._cells:
+            self._cells[size] = cells(*size)
+        corner, stride = (values[keep] for values in self._cells[size])
+        raw = column("bbox")[keep]
+        extent = np.exp(raw[:, 2:]) * stride
+        box = np.hstack([corner + raw[:, :2] * stride - extent / 2, extent]) * np.hstack([back, back])
+        points = column("kps")[keep].reshape(-1, 5, 2) * stride[:, None] + corner[:, None]
+        score = np.sqrt(product[keep])
+        kept = suppress(box, score, self.overlap)
+        return Faces(box[kept], points[kept] * back, score[kept])
 
     def close(self, image: NDArray[np.uint8], box: NDArray[np.float32]) -> Faces:
         """The face in ``image`` that is where ``box`` (4,) was, looked at closely; none or one.
@@ -96,8 +100,32 @@ class Detector:
         return Faces(moved.box[same], moved.points[same], moved.score[same])
 
 
+def cells(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Upper left corner (n, 2) and stride (n, 1) in pixels of every grid cell of a picture, in the order of the outputs."""
+    corner = [np.mgrid[0:height:s, 0:width:s][::-1].reshape(2, -1).T for s in STRIDES]
+    stride = np.repeat(STRIDES, [len(part) for part in corner])[:, None]
+    return np.concatenate(corner).astype(np.float32), stride.astype(np.float32)
+
+
+def shrink(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """``image`` (H, W, 3) at ``size`` (width, height): whole pixels are averaged, the rest is interpolated.
+
+    As good as averaging by the exact factor for finding faces, at a third of its cost.
+    """
+    whole = max(min(image.shape[1] // size[0], image.shape[0] // size[1]), 1)
+    if whole > 1:
+        height, width = image.shape[0] // whole, image.shape[1] // whole
+        image = np.asarray(
+            cv2.resize(image[: height * whole, : width * whole], (width, height), interpolation=cv2.INTER_AREA),
+            np.uint8,
+        )
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
 def merge(parts: Sequence[Faces], overlap: float) -> Faces:
     """All faces of ``parts``, those that overlap by more than ``overlap`` only once."""
+    if len(parts) == 1:
+        return parts[0]
     faces = Faces(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("box", "points", "score")))
     kept = suppress(faces.box, faces.score, overlap)
     return Faces(faces.box[kept], faces.points[kept], faces.score[kept])
@@ -105,16 +133,13 @@ def merge(parts: Sequence[Faces], overlap: float) -> Faces:
 
 def suppress(box: NDArray[np.float32], score: NDArray[np.float32], overlap: float) -> list[int]:
     """Indices of the boxes (n, 4) that no better one overlaps by more than ``overlap``, best first."""
-    kept: list[int] = []
-    for i in np.argsort(-score, kind="stable"):
-        if not kept or overlap_of(box[i], box[kept]).max() <= overlap:
-            kept.append(int(i))
-    return kept
+    return [int(i) for i in cv2.dnn.NMSBoxes(box.tolist(), score.tolist(), 0.0, overlap)]
 
 
 def overlap_of(one: NDArray[np.float32], many: NDArray[np.float32]) -> NDArray[np.float32]:
     """Intersection over union of ``one`` box (4,) with each of ``many`` (n, 4); boxes are x, y, w, h."""
     low = np.maximum(one[:2], many[:, :2])
     high = np.minimum(one[:2] + one[2:], many[:, :2] + many[:, 2:])
-    common = np.clip(high - low, 0, None).prod(1)
-    return common / np.maximum(one[2:].prod() + many[:, 2:].prod(1) - common, 1e-12)
+    side = np.maximum(high - low, 0)
+    common = side[:, 0] * side[:, 1]
+    return common / np.maximum(one[2] * one[3] + many[:, 2] * many[:, 3] - common, 1e-12)

@@ -17,7 +17,7 @@ from affectstream.multimodal.types import Chunk, Observation
 
 NEAR, FAR = 320, 640  # longest side of the picture YuNet sees; the second only where the first shows no face
 CLOSE = 128  # side of the square around a face in which its points are found
-EVERY = 5  # frames after which the whole picture is searched again for new faces
+SEARCH = 0.4  # s after which the whole picture is searched again for new faces
 PORTRAIT = CropContract(side=96, detail=96, zoom=0.6, colour="rgb")
 
 
@@ -39,7 +39,7 @@ class FaceState:
     tracks: Tracks = field(default_factory=Tracks)
     people: dict[int, Person] = field(default_factory=dict)
     latest: int = 0
-    since: int = 0  # frames since the whole picture was searched
+    searched: float = -np.inf  # s, when the whole picture was last searched
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +56,9 @@ class FaceEncoder:
     """Faces to affect.
 
     :meth:`observe` folds over video chunks. Faces are followed from frame to frame and the whole picture is
-    searched every fifth frame, after a cut, and as long as one is missing. Every frame gives at least one row: one for each face seen, one
-    without a mean for each track that is waiting for its face, and, where nobody is or is waited for, one without a mean
-    for the track seen last ("face/0" before anyone was).
+    searched every 0.4 seconds, after a cut, and as long as one is missing. Every frame gives at least one row: one for
+    each face seen, one without a mean for each track that is waiting for its face, and, where nobody is or is waited
+    for, one without a mean for the track seen last ("face/0" before anyone was).
     """
 
     def __init__(self, checkpoint: Checkpoint, detector_path: Path) -> None:
@@ -87,16 +87,17 @@ class FaceEncoder:
             )
         seen: list[_Seen] = []
         absent: list[tuple[int, float]] = []
-        tracks, people, latest, since = state.tracks, dict(state.people), state.latest, state.since
+        tracks, people, latest, searched = state.tracks, dict(state.people), state.latest, state.searched
         for image, time in zip(chunk.data, chunk.times.tolist(), strict=True):
             scene = thumbnail(image)
             known = tracks.present()
-            if since + 1 >= EVERY or len(known) < len(tracks.alive(time)) or tracks.cut_by(scene):
+            if time - searched >= SEARCH or len(known) < len(tracks.alive(time)) or tracks.cut_by(scene):
                 known = []
             followed = [self._close.close(image, track.box) for track in known]
-            searched = not followed or not all(map(len, followed))
-            faces = self.find(image) if searched else merge(followed, self._close.overlap)
-            since = 0 if searched else since + 1
+            if followed and all(map(len, followed)):
+                faces = merge(followed, self._close.overlap)
+            else:
+                faces, searched = self.find(image), time
             tracks, ids = follow(tracks, time, image, scene, faces)
             for i, track in enumerate(ids):
                 face = self._read(image, faces, i, track, time)
@@ -105,7 +106,7 @@ class FaceEncoder:
                 latest = track
             waiting = [track.id for track in tracks.alive(time) if track.id not in ids]
             absent += [(track, time) for track in waiting or ([] if ids else [latest])]
-        return FaceState(tracks, people, latest, since), self._observations(seen, absent, 1 / chunk.rate)
+        return FaceState(tracks, people, latest, searched), self._observations(seen, absent, 1 / chunk.rate)
 
     def find(self, image: NDArray[np.uint8]) -> Faces:
         """Faces of one picture (H, W, 3), looked for again at twice the size where there seems to be none.

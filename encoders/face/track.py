@@ -52,7 +52,7 @@ class Tracks:
 
     def cut_by(self, scene: NDArray[np.float32]) -> bool:
         """Whether ``scene``, the next frame's thumbnail, is another shot than the last frame; the first is."""
-        return self.scene is None or float(abs(scene - self.scene).mean()) > CUT
+        return self.scene is None or cv2.norm(scene, self.scene, cv2.NORM_L1) > CUT * scene.size
 
     def alive(self, time: float) -> list[Track]:
         """Tracks seen within :data:`KEEP` seconds before ``time``."""
@@ -61,7 +61,8 @@ class Tracks:
 
 def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """``image`` (H, W, 3) as a (12, 16) grey picture in [0, 1]."""
-    small = cv2.resize(np.ascontiguousarray(image[::4, ::4]), (16, 12), interpolation=cv2.INTER_AREA)
+    step = max(min(image.shape[:2]) // 48, 1)
+    small = cv2.resize(np.ascontiguousarray(image[::step, ::step]), (16, 12), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32) / np.float32(255)
 
 
