@@ -15,24 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectstream.datasets.base import Sample, Target
-
-EXPRESSIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-
-# Term means of Russell and Mehrabian 1977 (J. Res. Personality 11, 273-294), valence, arousal, dominance.
-EXPRESSION_VAD = np.array(
-    [
-        [0.0, 0.0, 0.0],
-        [0.81, 0.51, 0.46],
-        [0.40, 0.67, -0.13],
-        [-0.63, -0.27, -0.33],
-        [-0.51, 0.59, 0.25],
-        [-0.60, 0.35, 0.11],
-        [-0.64, 0.60, -0.43],
-        [-0.23, 0.31, 0.18],
-    ],
-    np.float32,
-)
-
+from affectstream.multimodal.terms import EXPRESSIONS, expected_vad
 
 def derived_vad(share: NDArray[np.floating]) -> NDArray[np.float32]:
     """Expected term VAD (n, 3) of expression shares (n, 8).
@@ -43,7 +26,7 @@ def derived_vad(share: NDArray[np.floating]) -> NDArray[np.float32]:
     >>> derived_vad(np.array([[0.5, 0.5, 0, 0, 0, 0, 0, 0]])).round(3).tolist()
     [[0.4050000011920929, 0.2549999952316284, 0.23000000417232513]]
     """
-    return np.asarray(share, np.float32) @ EXPRESSION_VAD
+    return expected_vad(share).astype(np.float32)
 
 
 class FerPlus:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 DIMENSIONS = ("valence", "arousal", "dominance")
-Modality = Literal["face", "speech", "text", "eeg"]
+Modality = Literal["face", "speech", "text", "eeg", "fusion"]
 
 
 class SignalError(Exception):

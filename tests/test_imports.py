@@ -73,7 +73,7 @@ class Rule:
 
 OURS = "affectstream"
 MULTIMODAL = "affectstream.multimodal"
-VOCABULARY = ("affectstream.multimodal.types", "affectstream.multimodal.timeline", "affectstream.multimodal.metrics")
+VOCABULARY = tuple(f"affectstream.multimodal.{name}" for name in ("types", "timeline", "metrics", "terms"))
 ENTRANCES = tuple(f"{MULTIMODAL}.{name}" for name in ("cli", "score", "live", "report", "training"))
 TRAINING = "multimodal/training/*"
 
@@ -100,7 +100,7 @@ RULES = [
     Rule("datasets know only the vocabulary", "datasets/*", (MULTIMODAL, "affectstream.encoders"), allowed=VOCABULARY),
     *(
         Rule("the vocabulary knows only types", f"multimodal/{name}.py", (OURS,), allowed=VOCABULARY[:1])
-        for name in ("types", "timeline", "metrics")
+        for name in ("types", "timeline", "metrics", "terms")
     ),
     *(
         Rule("nothing imports its users", f"multimodal/{name}/*", (*ENTRANCES, "affectstream.datasets"))
@@ -139,7 +139,7 @@ def test_imports_are_absolute() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in ("types", "timeline", "metrics") if f"multimodal/{name}.py" in FILES]
+    "name", [name for name in ("types", "timeline", "metrics", "terms") if f"multimodal/{name}.py" in FILES]
 )
 def test_the_vocabulary_is_numpy_and_the_standard_library(name: str) -> None:
     tops = {i.module.split(".")[0] for i in imports_of(FILES[f"multimodal/{name}.py"])}

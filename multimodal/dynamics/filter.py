@@ -1,99 +1,224 @@
 """What is known of a person's affect now: a Kalman filter that takes observations at any time."""
 
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
-from affectstream.multimodal.types import Trace
+from affectstream.multimodal.dynamics.noise import difference
+from affectstream.multimodal.dynamics.process import Process
+
+GATE = 9.0  # squared surprise, in variances, above which an observation is believed less
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One observation of one ``source``: ``mean`` (3,), NaN where a dimension is unknown, and its error ``variance`` (3,).
+
+    ``lasting`` (s) is the time constant of its errors, 0 if every look errs afresh.
+    """
+
+    source: str
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    lasting: float = 0.0
+
+    def __post_init__(self) -> None:
+        known = ~np.isnan(self.mean)
+        if np.isinf(self.mean).any():
+            raise ValueError(f"{self.source}: observed mean is {self.mean}; wanted finite values, or NaN for unknown")
+        if not (np.isfinite(self.variance) & (self.variance > 0))[known].all():
+            raise ValueError(
+                f"{self.source}: observation variance is {self.variance}; wanted positive finite values where the "
+                "mean is known"
+            )
+        if not 0 <= self.lasting < np.inf:
+            raise ValueError(f"{self.source}: its errors last {self.lasting} s; wanted 0 or more, and finite")
+
+
+class Heard(NamedTuple):
+    """The last look of a source that was believed, dimension by dimension: ``time`` (s), ``mean`` and ``variance``
+    (3,), NaN where there was none."""
+
+    time: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+
+class Anchor(NamedTuple):
+    """Belief about affect at the last update: ``time`` (s), ``mean`` (n,), ``covariance`` (n, n), and its covariance
+    with affect now, ``cross`` (n, n), rows now. What lasting errors are told apart by."""
+
+    time: float
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    cross: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """Belief about affect at ``time`` (s): ``mean`` (3,) and ``covariance`` (3, 3), moved by ``process``.
+    """Belief about affect at ``time`` (s): ``mean`` (n,) and ``covariance`` (n, n), moved by ``process``.
 
-    Changed only by :meth:`advance` and :meth:`update`; each returns a new one. The mean is not clipped: what
-    is reported is, what is integrated must not be.
+    Valence, arousal, dominance come first, their velocities, if the process has them, after. ``held`` source
+    to (3,) is the part of the precision that each source has brought and time has left; ``heard`` what each
+    source said last; ``past`` what the last update taught about the moment of the one before, which a
+    smoother goes back by. Changed only by :meth:`advance` and :meth:`update`; each returns a new one. The mean is
+    not clipped: what is reported is, what is integrated must not be.
     """
 
-    process: OrnsteinUhlenbeck
+    process: Process
     time: float
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
+    anchor: Anchor
+    held: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    heard: Mapping[str, Heard] = field(default_factory=dict)
+    past: Anchor | None = None
 
     @classmethod
-    def rest(cls, process: OrnsteinUhlenbeck, time: float) -> Self:
+    def rest(cls, process: Process, time: float) -> Self:
         """Before anything was observed: the stationary state."""
-        return cls(process, time, *process.stationary())
+        mean, covariance = process.stationary()
+        return cls(process, time, mean, covariance, Anchor(time, mean, covariance, covariance))
+
+    @property
+    def variance(self) -> NDArray[np.float64]:
+        """Variance (3,) of valence, arousal, dominance."""
+        return self.covariance.diagonal()[:3]
+
+    @property
+    def shares(self) -> dict[str, NDArray[np.float64]]:
+        """Part of the precision (3,) that each source holds; what is missing to 1 is the prior's."""
+        return {source: part * self.variance for source, part in self.held.items()}
+
+    def age(self, source: str) -> float:
+        """Seconds since ``source`` was heard and believed; infinite if never."""
+        times = self.heard[source].time if source in self.heard else np.full(3, np.nan)
+        return np.inf if np.isnan(times).all() else float(self.time - np.nanmax(times))
 
     def advance(self, dt: float) -> Self:
         """``dt`` >= 0 seconds on, with nothing observed: back towards the baseline, and less sure."""
         transition, noise = self.process.transition(dt)
-        baseline = np.array(self.process.baseline)
+        baseline, rest = self.process.stationary()
         mean = baseline + transition @ (self.mean - baseline)
-        return type(self)(self.process, self.time + dt, mean, transition @ self.covariance @ transition.T + noise)
+        covariance = transition @ self.covariance @ transition.T + noise
+        left = _gained(covariance, rest) / np.maximum(_gained(self.covariance, rest), 1e-300)
+        return replace(
+            self,
+            time=self.time + dt,
+            mean=mean,
+            covariance=covariance,
+            anchor=self.anchor._replace(cross=transition @ self.anchor.cross),
+            held={source: part * left for source, part in self.held.items()},
+        )
 
-    def update(self, mean: NDArray[np.float64], variance: NDArray[np.float64]) -> Self:
-        """After an observation at this time: ``mean`` (3,), NaN where a dimension is unknown, and ``variance`` (3,).
+    def update(self, looks: Sequence[Look], *, gate: float = GATE) -> Self:
+        """After ``looks`` at this time, whose order does not matter.
 
-        Raises ValueError for a known mean with a variance that is not positive and finite.
+        What a look shares with its source's last one counts once (see :mod:`.noise`); several of one source
+        at one time are averaged, so that a sample that comes twice counts once. A look whose surprise exceeds
+        ``gate`` variances is softened, not dropped: its variance grows until its surprise is the gate's, and
+        the next look of its source is compared with the one before it. Each is judged against the belief before any of them.
         """
-        known = np.isfinite(mean)
-        if not known.any():
+        rows: list[NDArray[np.float64]] = []  # what is looked at, as weights on (now, anchor)
+        values: list[float] = []
+        spreads: list[float] = []
+        brought: dict[str, NDArray[np.float64]] = {}
+        heard = dict(self.heard)
+        size = len(self.mean)
+        both = np.concatenate([self.mean, self.anchor.mean])
+        joint = np.block([[self.covariance, self.anchor.cross], [self.anchor.cross.T, self.anchor.covariance]])
+        for look in _merged(looks):
+            z, rho, variance = self._against_last(look)
+            known = np.flatnonzero(np.isfinite(z))
+            row = np.zeros((len(known), 2 * size))
+            row[np.arange(len(known)), known] = 1
+            row[np.arange(len(known)), size + known] = -rho[known]
+            unsure = np.einsum("ij,jk,ik->i", row, joint, row) + variance[known]
+            surprise = (z[known] - row @ both) ** 2 / unsure
+            soft = np.maximum(surprise / gate, 1.0)
+            spread = variance[known] + (soft - 1) * unsure
+            rows.append(row)
+            values += z[known].tolist()
+            spreads += spread.tolist()
+            own = np.zeros(3)
+            own[known] = (1 - np.minimum(rho[known], 1)) ** 2 / spread
+            brought[look.source] = own
+            heard[look.source] = self._believed(look, known[soft == 1])
+        if not values:
             return self
-        spread = variance[known]
-        if not (np.isfinite(spread) & (spread > 0)).all():
-            raise ValueError(
-                f"observation variance is {variance}; wanted positive finite values where the mean is known"
-            )
-        look = np.eye(len(self.mean))[known]
-        innovation = look @ self.covariance @ look.T + np.diag(spread)
-        gain = np.linalg.solve(innovation, look @ self.covariance).T
-        moved = self.mean + gain @ (mean[known] - look @ self.mean)
-        left = np.eye(len(self.mean)) - gain @ look  # Joseph form: stays symmetric and positive
-        covariance = left @ self.covariance @ left.T + gain @ np.diag(spread) @ gain.T
-        return type(self)(self.process, self.time, moved, covariance)
+        looked, spread = np.concatenate(rows), np.array(spreads)
+        gain = np.linalg.solve(looked @ joint @ looked.T + np.diag(spread), looked @ joint).T
+        moved = both + gain @ (np.array(values) - looked @ both)
+        left = np.eye(2 * size) - gain @ looked  # Joseph form: stays symmetric and positive
+        known = left @ joint @ left.T + (gain * spread) @ gain.T
+        mean, after = moved[:size], known[:size, :size]
+        past = Anchor(self.anchor.time, moved[size:], known[size:, size:], known[:size, size:])
+        total = sum(brought.values())
+        grown = np.maximum(1 / after.diagonal()[:3] - 1 / self.variance, 0) / np.where(total > 0, total, np.inf)
+        held = dict(self.held)
+        for source, own in brought.items():
+            held[source] = held.get(source, np.zeros(3)) + own * grown
+        anchor = Anchor(self.time, mean, after, after)
+        return replace(self, mean=mean, covariance=after, anchor=anchor, held=held, heard=heard, past=past)
+
+    def surprise(self, look: Look) -> NDArray[np.float64]:
+        """Normalised innovation squared (3,) of ``look`` given its source's last one, NaN where unknown; 1 on average."""
+        z, rho, variance = self._against_last(look)
+        ahead = self.mean[:3] - rho * self.anchor.mean[:3]
+        crossed = self.anchor.cross.diagonal()[:3]
+        unsure = self.variance - 2 * rho * crossed + rho**2 * self.anchor.covariance.diagonal()[:3] + variance
+        return (z - ahead) ** 2 / unsure
+
+    def _against_last(self, look: Look) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        last = self.heard.get(look.source)
+        if last is None:
+            return look.mean, np.zeros(3), look.variance
+        moved = drift(self.process, self.anchor.time - last.time)
+        return difference(
+            look.mean, look.variance, last.mean, last.variance,
+            dt=self.time - last.time, lasting=look.lasting, moved=moved,
+        )  # fmt: skip
+
+    def _believed(self, look: Look, rows: NDArray[np.int64]) -> Heard:
+        """What to compare the source's next look with: this one in the dimensions ``rows``, else the one before."""
+        nothing = np.full(3, np.nan)
+        last = self.heard.get(look.source, Heard(nothing, nothing, nothing))
+        time, mean, variance = (part.copy() for part in last)
+        time[rows], mean[rows], variance[rows] = self.time, look.mean[rows], look.variance[rows]
+        return Heard(time, mean, variance)
 
 
-def correlation_inflation(dt: float, lasting: float) -> float:
-    """By how much to widen errors that last: (1 + phi) / (1 - phi) with phi = exp(-dt / ``lasting``).
+def drift(process: Process, dt: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Variance (3,) of how far each dimension moves in its ``dt`` (3,) seconds of its stationary course; 0 for NaN."""
+    _, rest = process.stationary()
+    moved = np.zeros(3)
+    for step in set(dt[np.isfinite(dt)].tolist()):
+        transition, _ = process.transition(step)
+        moved = np.where(dt == step, 2 * (rest - transition @ rest).diagonal()[:3], moved)
+    return moved
 
-    Errors of successive frames are alike; a filter that takes them for independent is far too sure. With
-    this factor on each variance, the mean of many AR(1) errors gets its true variance.
-    """
-    return 1 / np.tanh(dt / (2 * lasting))
+
+def _merged(looks: Sequence[Look]) -> list[Look]:
+    """One look a source: several are averaged."""
+    by_source: dict[str, list[Look]] = {}
+    for look in looks:
+        by_source.setdefault(look.source, []).append(look)
+    return [same[0] if len(same) == 1 else _average(same) for same in by_source.values()]
 
 
-def filter_grid(
-    times: NDArray[np.float64],
-    mean: NDArray[np.float64],
-    precision: NDArray[np.float64],
-    process: OrnsteinUhlenbeck,
-    *,
-    lasting: float = 0.5,
-) -> Trace:
-    """Filter observations on a grid into the trace "state": what a live run would have said at each instant.
+def _average(looks: list[Look]) -> Look:
+    known = np.isfinite([look.mean for look in looks])
+    count = np.maximum(known.sum(0), 1)
 
-    ``times`` (G,) seconds, evenly spaced; ``mean`` (G, 3), NaN where unknown; ``precision`` (G, 3), one over
-    the error variance; ``lasting`` (s) is how long an error lasts. Quality is the share of the stationary
-    variance, averaged over dimensions, that has been resolved.
-    """
-    step = float(times[1] - times[0]) if len(times) > 1 else lasting
-    with np.errstate(divide="ignore"):
-        variance = correlation_inflation(step, lasting) / precision
-    means, variances = np.empty((len(times), 3)), np.empty((len(times), 3))
-    belief = Posterior.rest(process, float(times[0]) if len(times) else 0.0)
-    for i, time in enumerate(times):
-        belief = belief.advance(float(time) - belief.time).update(mean[i], variance[i])
-        means[i], variances[i] = belief.mean[:3], belief.covariance.diagonal()[:3]
-    resolved = 1 - (variances / np.square(process.sd)).mean(1)
-    return Trace(
-        "state",
-        time=times,
-        mean=np.clip(means, -1, 1),
-        variance=variances,
-        quality=np.clip(resolved, 0, 1),
-        span=step,
-    )
+    def mean(values: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        return np.where(known.any(0), np.where(known, values, 0.0).sum(0) / count, np.nan)
+
+    return Look(looks[0].source, mean([k.mean for k in looks]), mean([k.variance for k in looks]), looks[0].lasting)
+
+
+def _gained(covariance: NDArray[np.float64], rest: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Precision (3,) beyond that of the stationary state."""
+    return np.maximum(1 / covariance.diagonal()[:3] - 1 / rest.diagonal()[:3], 0)

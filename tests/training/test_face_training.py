@@ -9,12 +9,13 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from affectstream.datasets.ferplus import EXPRESSION_VAD, FerPlus, derived_vad
+from affectstream.datasets.ferplus import FerPlus, derived_vad
 from affectstream.encoders.checkpoint import checkpoint_folder
 from affectstream.encoders.face.crop import TEMPLATE, CropContract
 from affectstream.encoders.face.network import FaceNetwork, Size
 from affectstream.encoders.network import Affect, AffectHead
 from affectstream.multimodal import metrics
+from affectstream.multimodal.terms import TERM_MEAN
 from affectstream.multimodal.training.calibrate import calibrate
 from affectstream.multimodal.training.export import largest_difference
 from affectstream.multimodal.training.face import Augment, Recipe, plain_crops, sampling_weights, to_tensor, train
@@ -91,7 +92,7 @@ def test_calibration_undoes_shrinkage_and_covers_nine_of_ten() -> None:
 
 def test_derived_vad_is_the_expected_term() -> None:
     share = RNG.dirichlet(np.ones(8), 10)
-    by_hand = [sum(p * EXPRESSION_VAD[k] for k, p in enumerate(row)) for row in share]
+    by_hand = [sum(p * TERM_MEAN[k] for k, p in enumerate(row)) for row in share]
     np.testing.assert_allclose(derived_vad(share), by_hand, atol=1e-6)
 
 
