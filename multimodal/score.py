@@ -10,13 +10,11 @@ import numpy as np
 
 from affectstream.encoders.face.encoder import FaceEncoder, FaceState
 from affectstream.encoders.text.encoder import TextEncoder
-from affectstream.multimodal.dynamics.filter import filter_grid
-from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
-from affectstream.multimodal.fusion.experts import Prior, fuse
+from affectstream.multimodal.combine import combine
+from affectstream.multimodal.dynamics.events import Event
 from affectstream.multimodal.media import Media, probe
 from affectstream.multimodal.signals import read_video
 from affectstream.multimodal.subtitles import read_subtitles
-from affectstream.multimodal.timeline import grid, read_at
 from affectstream.multimodal.types import Chunk, Observation, SignalError, Trace
 
 MODALITIES = ("face", "text")
@@ -28,7 +26,8 @@ Progress = Callable[[float, float], None]  # seconds done, seconds in all
 class Result:
     """What one recording gave.
 
-    ``traces`` source to :class:`Trace`: "face/0", "face/1"..., "text", "fused", "state"; ``media`` what the file holds;
+    ``traces`` source to :class:`Trace`: "face/0", "face/1"..., "text", "fused", "state"; ``events`` onsets, offsets,
+    shifts, recoveries and discord in the state; ``media`` what the file holds;
     ``words`` the utterances, (start s, end s, text); ``faces`` what was seen of each face; ``missing``
     modality to the reason it gave nothing; ``notes`` what went wrong without stopping the run; ``main_face``
     the track that is fused, or None; ``weights`` checkpoint name to sha256; ``seconds`` the time it took.
@@ -38,6 +37,7 @@ class Result:
     media: Media
     hz: float
     traces: dict[str, Trace]
+    events: list[Event]
     words: list[tuple[float, float, str]]
     faces: FaceState
     main_face: int | None
@@ -76,6 +76,7 @@ def score(
     path: Path | str,
     *,
     hz: float = 10.0,
+    causal: bool = False,
     modalities: Sequence[str] = MODALITIES,
     subtitles: Path | str | None = None,
     encoders: Encoders | None = None,
@@ -84,7 +85,8 @@ def score(
     """Score the recording at ``path``.
 
     Every frame of the video and every utterance is looked at, each at its own time; ``fused`` and ``state``
-    come ``hz`` times a second. The words come from ``subtitles`` (.srt, .vtt) or from a text track in the
+    come ``hz`` times a second; with ``causal`` as a live run would have given them, else with what comes later
+    known too. The words come from ``subtitles`` (.srt, .vtt) or from a text track in the
     file. ``progress`` is told how many seconds of how many are done.
 
     Raises SignalError, with one sentence that says what to do, if nothing in the file can be scored.
@@ -122,12 +124,14 @@ def score(
             f"{path}: nothing to score ({reasons}); wanted a video with a face, or words as --subtitles FILE"
         )
     main = _main_face(traces)
-    traces |= combine(traces, main, hz)
+    combined = combine(_of_one_person(traces, main), hz, causal=causal)
+    traces |= {"fused": combined.fused, "state": combined.state}
     return Result(
         path=path,
         media=media,
         hz=hz,
         traces=traces,
+        events=combined.events,
         words=words,
         faces=faces,
         main_face=main,
@@ -138,18 +142,9 @@ def score(
     )
 
 
-def combine(traces: dict[str, Trace], main_face: int | None, hz: float) -> dict[str, Trace]:
-    """The traces "fused" and "state" of one person: the face ``main_face`` and every source that is not a face."""
-    prior = Prior()
-    times = grid(
-        min(float(t.time[0] - t.span[0] / 2) for t in traces.values()),
-        max(float(t.time[-1] + t.span[-1] / 2) for t in traces.values()),
-        hz,
-    )
-    heard = {s: t for s, t in traces.items() if not s.startswith("face/") or s == f"face/{main_face}"}
-    fused = fuse({source: read_at(trace, times, hz) for source, trace in heard.items()}, len(times), prior)
-    state = filter_grid(times, fused.evidence_mean, fused.evidence_precision, OrnsteinUhlenbeck())
-    return {"fused": fused.trace(times, 1 / hz), "state": state}
+def _of_one_person(traces: dict[str, Trace], main_face: int | None) -> dict[str, Trace]:
+    """The face ``main_face`` and every source that is not a face."""
+    return {s: t for s, t in traces.items() if not s.startswith("face/") or s == f"face/{main_face}"}
 
 
 def _score_face(

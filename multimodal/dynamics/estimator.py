@@ -17,7 +17,6 @@ from affectstream.multimodal.dynamics.batch import between, smooth_beliefs
 from affectstream.multimodal.dynamics.filter import GATE, Anchor, Heard, Look, Posterior
 from affectstream.multimodal.dynamics.looks import Looks
 from affectstream.multimodal.dynamics.process import DampedOscillator, OrnsteinUhlenbeck, Process
-from affectstream.multimodal.types import Trace
 
 HORIZON = 10.0  # s that a look may come late
 PROCESSES = {"OrnsteinUhlenbeck": OrnsteinUhlenbeck, "DampedOscillator": DampedOscillator}
@@ -153,7 +152,7 @@ class Estimator:
         return estimator
 
 
-def causal(
+def causal_beliefs(
     looks: Looks, times: NDArray[np.float64], process: OrnsteinUhlenbeck | DampedOscillator, *, horizon: float = HORIZON
 ) -> list[Posterior]:
     """The beliefs a live run would have held at ``times`` (G,): each from the looks that had arrived by then.
@@ -173,29 +172,6 @@ def causal(
             arrived += 1
         beliefs.append(estimator.at(time))
     return beliefs
-
-
-def state_trace(
-    times: NDArray[np.float64],
-    mean: NDArray[np.float64],
-    variance: NDArray[np.float64],
-    process: OrnsteinUhlenbeck | DampedOscillator,
-    span: float,
-) -> Trace:
-    """Estimates ``mean`` and ``variance`` (G, 3) as the trace "state".
-
-    What is reported is clipped to [-1, 1]. Quality is the share of the stationary variance, averaged over
-    dimensions, that has been resolved.
-    """
-    resolved = 1 - (variance / np.square(process.sd)).mean(1)
-    return Trace(
-        "state",
-        time=times,
-        mean=np.clip(mean, -1, 1),
-        variance=variance,
-        quality=np.clip(resolved, 0, 1),
-        span=span,
-    )
 
 
 def _plain(belief: Posterior) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def fuse(readings: Mapping[str, Reading], count: int, prior: Prior) -> Fused:
             )
     own = {source: precision_of(reading) for source, reading in readings.items()}
     found = discord(readings, count)
-    power = {source: 1 / found.widen for source in readings}
+    power = dict.fromkeys(readings, 1 / found.widen)
     for one, other in SHARING:
         if one in own and other in own:
             weight = intersection_weight(own[one], own[other])[:, None]

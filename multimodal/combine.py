@@ -1,0 +1,147 @@
+"""All that was seen and heard of one person, as one fused trace, one state, and what happened.
+
+Fusion asks what the sources say of one instant; the estimator what is known of the person then, from all
+instants. Both are told what the other needs: where sources share errors or disagree, every look counts less.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affectstream.multimodal.dynamics.batch import estimate
+from affectstream.multimodal.dynamics.estimator import causal_beliefs
+from affectstream.multimodal.dynamics.events import Disagreement, Event, Rules, Watch, watch
+from affectstream.multimodal.dynamics.looks import Looks, looks_of
+from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
+from affectstream.multimodal.fusion.discord import Discord
+from affectstream.multimodal.fusion.experts import Fused, Prior, fuse
+from affectstream.multimodal.timeline import grid, read_at
+from affectstream.multimodal.types import Trace
+
+TICK = 10.0  # Hz at which sources are compared and events looked for, whatever rate is written
+
+
+@dataclass(frozen=True, eq=False)
+class Combined:
+    """``fused`` and ``state``, traces at the rate asked for, and the ``events``, in the order they were found."""
+
+    fused: Trace
+    state: Trace
+    events: list[Event]
+
+
+def combine(
+    traces: Mapping[str, Trace], hz: float, *, causal: bool = False, process: OrnsteinUhlenbeck | None = None
+) -> Combined:
+    """Fuse the ``traces`` of one person ``hz`` times a second, and estimate the state.
+
+    With ``causal``, as a live run would have: every window is heard of at its end, and nothing is known of
+    what comes later. Without, the state at each instant comes from all looks, earlier and later.
+    """
+    process = process or OrnsteinUhlenbeck()
+    prior = Prior(process.baseline, process.sd)
+    begin = min(float(t.time[0] - t.span[0] / 2) for t in traces.values())
+    end = max(float(t.time[-1] + t.span[-1] / 2) for t in traces.values())
+    times, ticks = grid(begin, end, hz), grid(begin, end, TICK)
+    spoken = {source: delayed(trace) if causal else trace for source, trace in traces.items()}
+    fused = _fused(spoken, times, hz, prior)
+    compared = fused if hz == TICK else _fused(spoken, ticks, TICK, prior)
+    looks = lowered(looks_of(traces), compared.power, ticks, causal=causal)
+    asked = np.union1d(times, ticks)
+    if causal:
+        beliefs = causal_beliefs(looks, asked, process)
+        mean = np.array([b.mean[:3] for b in beliefs]).reshape(-1, 3)
+        variance = np.array([b.variance for b in beliefs]).reshape(-1, 3)
+    else:
+        answer = estimate(looks, asked, process, smooth=True)
+        mean, variance = answer.mean, answer.variance
+    at, tick = np.searchsorted(asked, times), np.searchsorted(asked, ticks)
+    state = state_trace(times, mean[at], variance[at], process, 1 / hz)
+    events = find_events(ticks, mean[tick], np.sqrt(variance[tick]), compared.discord, process)
+    return Combined(fused.trace(times, 1 / hz), state, events)
+
+
+def delayed(trace: Trace) -> Trace:
+    """``trace`` as a live run hears it: each row from the end of its window on, for as long as the window was."""
+    return Trace(
+        trace.source,
+        time=trace.time + trace.span,
+        mean=trace.mean,
+        variance=trace.variance,
+        quality=trace.quality,
+        span=trace.span,
+    )
+
+
+def lowered(
+    looks: Looks, power: Mapping[str, NDArray[np.float64]], ticks: NDArray[np.float64], *, causal: bool
+) -> Looks:
+    """``looks`` with their variances divided by their source's ``power`` (T, 3), averaged over the ticks of their window.
+
+    With ``causal``, by the power at the tick at which each is heard of.
+    """
+    if not len(ticks):
+        return looks
+    half = looks.arrival - looks.time
+    first = np.clip(np.round((looks.time + (half if causal else -half) - ticks[0]) * TICK), 0, len(ticks) - 1).astype(
+        int
+    )
+    last = np.clip(np.round((looks.arrival - ticks[0]) * TICK), first, len(ticks) - 1).astype(int)
+    own = np.ones((len(looks), 3))
+    for k, source in enumerate(looks.names):
+        rows = np.flatnonzero(looks.source == k)
+        total = np.concatenate([np.zeros((1, 3)), np.cumsum(power[source], 0)])
+        own[rows] = (total[last[rows] + 1] - total[first[rows]]) / (last[rows] + 1 - first[rows])[:, None]
+    return replace(looks, variance=looks.variance / np.maximum(own, 1e-3))
+
+
+def find_events(
+    ticks: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    sd: NDArray[np.float64],
+    disagreement: Discord | None = None,
+    process: OrnsteinUhlenbeck | None = None,
+    rules: Rules | None = None,
+) -> list[Event]:
+    """Events of the estimates ``mean`` and ``sd`` (T, 3) at ``ticks`` (T,), and of the sources' ``disagreement`` then."""
+    process = process or OrnsteinUhlenbeck()
+    memory, events = Watch(), []
+    chance = np.ones(len(ticks)) if disagreement is None else disagreement.overall
+    for k, time in enumerate(ticks.tolist()):
+        quarrel = None
+        if disagreement is not None and chance[k] < 1 and (worst := disagreement.worst(k)) is not None:
+            quarrel = Disagreement(float(chance[k]), *worst)
+        memory, found = watch(
+            memory, time, mean[k], sd[k], baseline=process.baseline, disagreement=quarrel, rules=rules
+        )
+        events += found
+    return events
+
+
+def state_trace(
+    times: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    process: OrnsteinUhlenbeck,
+    span: float,
+) -> Trace:
+    """Estimates ``mean`` and ``variance`` (G, 3) as the trace "state".
+
+    What is reported is clipped to [-1, 1]. Quality is the share of the stationary variance, averaged over
+    dimensions, that has been resolved.
+    """
+    resolved = 1 - (variance / np.square(process.sd)).mean(1)
+    return Trace(
+        "state",
+        time=times,
+        mean=np.clip(mean, -1, 1),
+        variance=variance,
+        quality=np.clip(resolved, 0, 1),
+        span=span,
+    )
+
+
+def _fused(traces: Mapping[str, Trace], times: NDArray[np.float64], hz: float, prior: Prior) -> Fused:
+    return fuse({source: read_at(trace, times, hz) for source, trace in traces.items()}, len(times), prior)
