@@ -107,14 +107,14 @@ class Estimator:
 
     def smoothed(self, time: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and covariance at ``time`` from the looks after it too: a little late but better (a fixed-lag smoother)."""
-        known = smooth_beliefs([moment.belief for moment in self._moments if moment.belief.past is not None])
-        later = [k for k, moment in enumerate(known) if moment.time > time]
-        if not later:
+        k = bisect.bisect_right(self._moments, time, key=lambda moment: moment.time)
+        if k == len(self._moments):
             belief = self.at(time)
             return belief.mean, belief.covariance
-        if later[0] == 0:
-            raise LateError(f"asked for {time:.3f} s; wanted a time from {known[0].time:.3f} s on")
-        return between(self.process, known[later[0] - 1], known[later[0]], time)
+        if k == 0 or self._moments[k].belief.past is None or self._moments[k - 1].belief.past is None:
+            raise LateError(f"asked for {time:.3f} s; wanted a time between the second and the last look remembered")
+        before, after, *_ = smooth_beliefs([moment.belief for moment in self._moments[k - 1 :]])
+        return between(self.process, before, after, time)
 
     def snapshot(self) -> dict[str, Any]:
         """All that is known, as plain JSON values; :meth:`restore` gives the same bits back."""

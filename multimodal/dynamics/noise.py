@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-LASTING = {"face": 0.3, "speech": 1.0, "text": 0.5, "eeg": 2.0}  # s that the errors of a modality last
-GRAIN = 0.05  # share of an error's variance that is new in every sample; up to .1 in the face trace of the demo clip
+LASTING = {"face": 0.5, "speech": 1.0, "text": 0.5, "eeg": 2.0}  # s that the errors of a modality last
+GRAIN = 0.01  # share of an error's variance that is new in every sample, so that no frame is taken for exact
 
 Values = NDArray[np.float64]
 

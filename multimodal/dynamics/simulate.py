@@ -1,6 +1,6 @@
 """Affect whose truth is known, and what encoders might say of it: to test an estimator against.
 
-The truth is a stationary process with episodes on top. Each modality sees it at its own rate with coloured
+The truth is a stationary process, with episodes on top if asked for. Each modality sees it at its own rate with coloured
 noise, says how uncertain it is (rightly on average, not of each error), drops out for spans of time, and
 now and then is far off.
 """
@@ -16,8 +16,8 @@ from affectstream.multimodal.types import Trace
 
 @dataclass(frozen=True)
 class Sensor:
-    """How one modality errs: ``rate`` Hz, error ``sd``, errors lasting ``lasting`` s, ``window`` s long; the shares of
-    time it is ``silent`` (in spans of ``gap`` s) and of samples that are ``outlying``."""
+    """How one modality errs: ``rate`` Hz, windows ``window`` s long, error ``sd``, errors lasting ``lasting`` s; the
+    shares of time it is ``silent`` (in spans of ``gap`` s) and of samples that are ``outlying``."""
 
     rate: float
     sd: float
@@ -28,9 +28,10 @@ class Sensor:
     outlying: float = 0.0
 
 
+PROCESS = OrnsteinUhlenbeck(sd=(0.35, 0.35, 0.35))  # narrower than the default, so that it seldom meets the ends
 DRIFT = 20.0  # s over which a sensor's reliability changes
 SENSORS = {
-    "face": Sensor(25.0, 0.30, 0.3, 0.04, silent=0.25, gap=2.0, outlying=0.03),
+    "face": Sensor(25.0, 0.30, 0.5, 0.04, silent=0.25, gap=2.0, outlying=0.03),
     "speech": Sensor(4.0, 0.28, 1.0, 1.0, silent=0.5, gap=3.0, outlying=0.02),
     "eeg": Sensor(1.0, 0.45, 2.0, 2.0),
     "text": Sensor(1 / 7, 0.25, 0.5, 3.0),
@@ -38,14 +39,14 @@ SENSORS = {
 
 
 def simulate(
-    seed: int, seconds: float, *, process: OrnsteinUhlenbeck | None = None, rate: float = 25.0
+    seed: int, seconds: float, *, process: OrnsteinUhlenbeck = PROCESS, episodes: float = 0.0, rate: float = 25.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, Trace]]:
     """Instants (G,) at ``rate`` Hz, the true affect (G, 3) at them, and a trace for each of :data:`SENSORS`.
 
-    The truth is drawn from ``process``; it stays in [-1, 1] by reflection, which is rare. The same seed gives
-    the same affect.
+    The truth is drawn from ``process``, with ``episodes`` a minute on top: a dimension rises by .5 to .8 within half a
+    second, stays for 4 to 12 s and falls back. It stays in [-1, 1] by reflection, which is rare. The same seed
+    gives the same affect.
     """
-    process = process or OrnsteinUhlenbeck()
     rng = np.random.default_rng(seed)
     times = np.arange(round(seconds * rate)) / rate
     transition, noise = process.transition(1 / rate)
@@ -57,9 +58,26 @@ def simulate(
     for k in range(len(times)):
         x = x if k == 0 else decay * x + jump * draws[k]
         truth[k] = x
-    truth = truth + process.baseline
+    truth = truth + process.baseline + _episodes(rng, times, episodes)
     truth = np.where(abs(truth) > 1, np.sign(truth) * np.maximum(2 - abs(truth), 0), truth)
     return times, truth, {name: _sense(name, sensor, times, truth, rng) for name, sensor in SENSORS.items()}
+
+
+def _episodes(rng: np.random.Generator, times: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
+    """What episodes add to affect (G, 3), ``rate`` of them a minute; one at a time in each dimension."""
+    out = np.zeros((len(times), 3))
+    if not rate:
+        return out
+    for d in range(3):
+        end = 0.0
+        while True:
+            begin = end + 2 + rng.exponential(180 / rate)
+            end = begin + rng.uniform(4, 12)
+            if end > times[-1]:
+                break
+            height = rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 0.8)
+            out[:, d] += height * np.clip(2 * (times - begin), 0, 1) * np.exp(-np.maximum(times - end, 0) / 1.5)
+    return out
 
 
 def _sense(
