@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 VERBS = {
     "score": ("affectstream.multimodal.commands.score", "score recordings: traces, a state, a summary and a picture"),
+    "dynamics": ("affectstream.multimodal.commands.dynamics", "replay a quarrel of 25 turns with and without a state"),
 }
 
 

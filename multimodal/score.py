@@ -36,6 +36,7 @@ class Result:
     path: Path
     media: Media
     hz: float
+    causal: bool
     traces: dict[str, Trace]
     events: list[Event]
     words: list[tuple[float, float, str]]
@@ -130,6 +131,7 @@ def score(
         path=path,
         media=media,
         hz=hz,
+        causal=causal,
         traces=traces,
         events=combined.events,
         words=words,

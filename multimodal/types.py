@@ -13,7 +13,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-DIMENSIONS = ("valence", "arousal", "dominance")
+Dimension = Literal["valence", "arousal", "dominance"]
+DIMENSIONS: tuple[Dimension, ...] = ("valence", "arousal", "dominance")
 Modality = Literal["face", "speech", "text", "eeg", "fusion"]
 
 

@@ -41,7 +41,7 @@ def run(arguments: list[str]) -> int:
     except (ValueError, CheckpointError) as error:
         print(f"affectstream score: {error}", file=sys.stderr)
         return 2
-    failed = [job for job in jobs if not _score_one(job, encoders, options.hz, options.subtitles, formats, len(jobs))]
+    failed = [job for job in jobs if not _score_one(job, encoders, options, formats, len(jobs))]
     if failed and len(jobs) > 1:
         print(f"\n{len(failed)} of {len(jobs)} inputs gave no result:", file=sys.stderr)
         for job in failed:
@@ -73,16 +73,21 @@ def list_jobs(inputs: list[Path], out: Path) -> list[Job]:
     return jobs
 
 
-def _score_one(
-    job: Job, encoders: Encoders, hz: float, subtitles: Path | None, formats: tuple[str, ...], total: int
-) -> bool:
+def _score_one(job: Job, encoders: Encoders, options: argparse.Namespace, formats: tuple[str, ...], total: int) -> bool:
     """Score and write one input; says what happened and returns whether there is a result."""
     from affectstream.multimodal.report.write import write_result
 
     began = time.monotonic()
     try:
         with _Progress(job.path.name) as progress:
-            result = score(job.path, hz=hz, subtitles=subtitles, encoders=encoders, progress=progress.show)
+            result = score(
+                job.path,
+                hz=options.hz,
+                causal=options.causal,
+                subtitles=options.subtitles,
+                encoders=encoders,
+                progress=progress.show,
+            )
         files = write_result(result, job.folder, job.name, formats)
     except (SignalError, CheckpointError) as error:
         print(f"affectstream score: {error}", file=sys.stderr)
@@ -109,6 +114,8 @@ def _report(result: Result, files: list[Path], seconds: float) -> Iterator[str]:
         mean, sd = trace.mean[seen].mean(0), trace.mean[seen].std(0)
         values = "  ".join(f"{name} {m:+.2f} ± {s:.2f}" for name, m, s in zip(DIMENSIONS, mean, sd, strict=True))
         yield f"  {source:<8} {values}  ({seen.sum()} of {len(trace)} rows)"
+    for event in result.events:
+        yield f"  {event.found:6.1f} s {event.phrase()}"
     for modality, why in result.missing.items():
         yield f"  {modality:<8} nothing: {why}"
     for file in files:
@@ -142,7 +149,8 @@ class _Progress:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="affectstream score",
-        description="Score recordings. For talk.mp4: a table (talk.parquet), talk.summary.json and a picture (talk.png).",
+        description="Score recordings. For talk.mp4: a table (talk.parquet), talk.summary.json, talk.events.json and a "
+        "picture (talk.png).",
     )
     parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="a media file, or a folder of them")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the results go; made if missing")
@@ -150,6 +158,9 @@ def _parser() -> argparse.ArgumentParser:
         "--hz", type=float, default=10.0, help="how often fused and state come, per second (default 10)"
     )
     parser.add_argument("--modalities", default=",".join(MODALITIES), metavar="LIST", help="some of: %(default)s")
+    parser.add_argument(
+        "--causal", action="store_true", help="the state as a live run would have given it, from the past alone"
+    )
     parser.add_argument("--subtitles", type=Path, metavar="FILE", help="the words, as .srt or .vtt")
     parser.add_argument(
         "--format", default="parquet", metavar="LIST", help=f"some of: {','.join(FORMATS)} (default parquet)"

@@ -60,6 +60,20 @@ class Event:
     p: float
     sources: tuple[str, ...] = ()
 
+    def phrase(self) -> str:
+        """The event in words.
+
+        >>> Event("onset", 1.0, 1.5, "valence", -1, 0.4, 0.9).phrase()
+        'onset of low valence'
+        >>> Event("discord", 1.0, 1.5, "valence", 0, 3.0, 0.002, ("face", "text")).phrase()
+        'discord: face shows more valence than text'
+        """
+        if self.kind == "discord":
+            return f"discord: {self.sources[0]} shows more {self.dimension} than {self.sources[1]}"
+        side = "high" if self.direction > 0 else "low"
+        words = {"onset": "onset of", "offset": "end of", "shift": "shift to", "recovery": "recovery from"}
+        return f"{words[self.kind]} {side} {self.dimension}"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return asdict(self) | {"sources": list(self.sources)}

@@ -109,7 +109,7 @@ class LearnedFusion:
         inputs = _inputs([by_kind.get(name) for name in MODALITIES], said, count)
         rows: list[dict[str, NDArray[np.float32]]] = []
         for g in range(count):
-            rows.append(self.checkpoint.run({**{n: v[g : g + 1] for n, v in inputs.items()}, "memory": memory}))
+            rows.append(self.checkpoint.run({**{n: v[g : g + 1] for n, v in inputs.items()}, "past": memory}))
             memory = rows[-1]["memory"]
 
         def stack(name: str, *shape: int) -> NDArray[np.float64]:
@@ -195,5 +195,5 @@ def _inputs(sayings: Sequence[Saying | None], said: Mapping[str, Saying], count:
         log_var[heard, m] = np.log(reading.variance[heard])
         if saying.emotions is not None:
             emotions[heard, m] = saying.emotions[heard]
-    values = {"mean": mean, "log_var": log_var, "expression": emotions, "presence": presence}
+    values = {"said_mean": mean, "said_log_var": log_var, "emotions": emotions, "presence": presence}
     return {name: np.ascontiguousarray(value, np.float32) for name, value in values.items()}

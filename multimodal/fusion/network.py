@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 MODALITIES = ("face", "speech")
-TOKEN = 3 + 3 + 6 + 6 + 2  # mean, log-variance, shares, log shares, presence, are shares known
+TOKEN = 3 + 3 + 6 + 3 + 2  # mean, log-variance, shares, log worth in voters, presence, are shares known
 KNEE = 0.02  # evidence balance (Gini, 0 to 1) at which the gate is about half open
 LOG_VAR_RANGE = (-8.0, 1.0)
 
@@ -47,7 +47,7 @@ class Parts(NamedTuple):
 
 
 class Expert(nn.Module):
-    """A token (B, 20) to a calibrated estimate (B, 3) within the terms' hull, and the logit (B, 3) of its variance.
+    """A token (B, 17) to a calibrated estimate (B, 3) within the terms' hull, and the logit (B, 3) of its variance.
 
     The variance is that part of the prior's: an expert is never less sure than someone who saw nothing.
     """
@@ -63,7 +63,7 @@ class Expert(nn.Module):
 
 
 class Member(nn.Module):
-    """Both tokens (B, 2, 20) and a memory (B, ``memory``) to log shares (B, 6), a log-variance (B, 3), a new memory.
+    """Both tokens (B, 2, 17) and a memory (B, ``memory``) to log shares (B, 6), a log-variance (B, 3), a new memory.
 
     A modality that is absent has a vector of its own; its numbers are not looked at.
     """
@@ -127,7 +127,7 @@ class FusionNetwork(nn.Module):
         other numbers may be anything, NaN too. ``memory`` (B, N) is the last answer's, or :meth:`initial`.
         """
         known = presence > 0
-        tokens = _tokens(mean, log_var, expression, presence)
+        tokens = self._tokens(mean, log_var, expression, presence)
         opinions = [expert(tokens[:, m], self.terms) for m, expert in enumerate(self.experts)]
         estimate, doubt = (torch.stack(part, 1) for part in zip(*opinions, strict=True))
         prior = torch.exp(-self.prior_log_var)
@@ -154,18 +154,23 @@ class FusionNetwork(nn.Module):
         answer = Fusion(fused, fused_log_var, share, fused - product, kept)
         return Parts(answer, self.prior_mean + pulls / (prior + held), -torch.log(prior + held), joint)
 
+    def _tokens(self, mean: Tensor, log_var: Tensor, expression: Tensor, presence: Tensor) -> Tensor:
+        """Tokens (B, 2, 17), about unit size; 0 wherever the presence is, or the shares are unknown.
 
-def _tokens(mean: Tensor, log_var: Tensor, expression: Tensor, presence: Tensor) -> Tensor:
-    """Tokens (B, 2, 20), about unit size; 0 wherever the presence is, or the shares are unknown."""
-    here = presence[..., None] > 0
-    named = here & ~torch.isnan(expression).any(-1, keepdim=True)
-    shares = torch.where(named, expression, 0)
-    tokens = [
-        torch.where(here, mean, 0) * 2,
-        torch.where(here, (log_var.clamp(*LOG_VAR_RANGE) + 4) / 2, 0),
-        shares * 3,
-        torch.where(named, torch.log(shares + 0.03) + 2.0, 0),
-        presence[..., None],
-        named.to(mean.dtype),
-    ]
-    return torch.cat(tokens, -1)
+        The worth in voters is how many of them would leave so much variance, given how divided they are.
+        """
+        here = presence[..., None] > 0
+        named = here & ~torch.isnan(expression).any(-1, keepdim=True)
+        spread = torch.where(here, log_var.clamp(*LOG_VAR_RANGE), 0)
+        shares = torch.where(named, expression, 0)
+        divided = (shares * 10 + 0.5) / 13
+        between = divided @ self.terms.square() - (divided @ self.terms).square()
+        tokens = [
+            torch.where(here, mean, 0) * 2,
+            torch.where(here, (spread + 4) / 2, 0),
+            shares * 3,
+            torch.where(named, torch.log(between + 1e-6) - spread - 2, 0),
+            presence[..., None],
+            named.to(mean.dtype),
+        ]
+        return torch.cat(tokens, -1)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectstream.encoders.face.encoder import Person
+from affectstream.multimodal.dynamics.events import Event
 from affectstream.multimodal.score import Result
 from affectstream.multimodal.types import DIMENSIONS, Trace
 
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
 
 POINTS = 1500  # a line holds no more than a screen can show
 FACES = 6
-COLOURS = {"face": "#d1495b", "text": "#3f7cac", "speech": "#66a182", "eeg": "#8d6a9f", "state": "#222222"}
+COLOURS = {
+    "face": "#d1495b",
+    "text": "#3f7cac",
+    "speech": "#66a182",
+    "eeg": "#8d6a9f",
+    "state": "#222222",
+    "discord": "#8a5a00",
+}
 ENDS = {
     "valence": ("unpleasant", "pleasant"),
     "arousal": ("calm", "aroused"),
@@ -47,6 +55,7 @@ def draw(result: Result, path: Path) -> None:
         panels += [figure.add_subplot(rows[row + d], sharex=panels[0]) for d in (1, 2)]
         for d, (axes, dimension) in enumerate(zip(panels, DIMENSIONS, strict=True)):
             _dimension(axes, result, d, dimension)
+            _events(axes, result.events, dimension)
         panels[0].set_xlim(*reach)
         if result.words:
             panels.append(figure.add_subplot(rows[row + 3], sharex=panels[0]))
@@ -109,6 +118,27 @@ def _dimension(axes: "Axes", result: Result, d: int, dimension: str) -> None:
     axes.set_ylim(-1, 1)
     axes.set_yticks([-1, -0.5, 0, 0.5, 1], [low, "", "0", "", high])
     axes.set_ylabel(dimension, weight="bold")
+
+
+def _events(axes: "Axes", events: list[Event], dimension: str) -> None:
+    """Onsets and offsets as triangles at the edge they belong to, filled at the onset; discord as a rule with its pair."""
+    for event in events:
+        if event.dimension != dimension:
+            continue
+        if event.kind in ("onset", "offset"):
+            axes.plot(
+                [event.found],
+                [0.93 * event.direction],
+                marker="^" if event.direction > 0 else "v",
+                markersize=6,
+                color=COLOURS["state"],
+                fillstyle="full" if event.kind == "onset" else "none",
+                linestyle="none",
+            )
+        elif event.kind == "discord":
+            axes.axvline(event.found, color=COLOURS["discord"], linewidth=1.2, linestyle=":")
+            note = f"{event.sources[0]} above {event.sources[1]}"
+            axes.text(event.found, -0.97, f" {note}", color=COLOURS["discord"], fontsize=7, va="bottom", clip_on=True)
 
 
 def _utterances(axes: "Axes", trace: Trace, d: int) -> None:

@@ -1,5 +1,6 @@
 """A recording in a page of JSON: what was found, what was not, and what each source said on the whole."""
 
+from collections import Counter
 from importlib.metadata import version
 from typing import Any
 
@@ -21,6 +22,7 @@ def summarise(result: Result) -> dict[str, Any]:
         "input": result.path.name,
         "duration": round(result.duration, 3),
         "hz": result.hz,
+        "causal": result.causal,
         "found": _found(result),
         "missing": result.missing,
         "notes": result.notes,
@@ -28,6 +30,19 @@ def summarise(result: Result) -> dict[str, Any]:
         "versions": {"affectstream": version("affectstream"), "table": "affect-table/1"},
         "weights": result.weights,
         "notice": NOTICE,
+    }
+
+
+def happened(result: Result) -> dict[str, Any]:
+    """The content of ``*.events.json``."""
+    return {
+        "schema": "affect-events/1",
+        "input": result.path.name,
+        "causal": result.causal,
+        "events": [
+            {k: round(v, 4) if isinstance(v, float) else v for k, v in event.to_dict().items()}
+            for event in result.events
+        ],
     }
 
 
@@ -44,6 +59,8 @@ def _found(result: Result) -> dict[str, Any]:
             }
             for track, person in sorted(result.faces.people.items())
         ]
+    if result.events:
+        found["events"] = dict(sorted(Counter(event.kind for event in result.events).items()))
     if result.words:
         found["utterances"] = len(result.words)
     return found

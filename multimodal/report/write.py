@@ -6,23 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from affectstream.multimodal.report.picture import draw
-from affectstream.multimodal.report.summary import summarise
+from affectstream.multimodal.report.summary import happened, summarise
 from affectstream.multimodal.report.table import check_formats, write_table
 from affectstream.multimodal.score import Result
 
 
 def write_result(result: Result, folder: Path, name: str, formats: Sequence[str] = ("parquet",)) -> list[Path]:
-    """Write the tables, ``name.summary.json`` and ``name.png`` of ``result`` into ``folder``; returns their paths.
+    """Write the tables, ``name.summary.json``, ``name.events.json`` and ``name.png`` of ``result`` into ``folder``; returns their paths.
 
     Raises OSError if the disk is full or may not be written to; no part of the result is then left behind.
     """
     check_formats(formats)
     folder.mkdir(parents=True, exist_ok=True)
-    summary = json.dumps(summarise(result), indent=1, ensure_ascii=False) + "\n"
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}.") as part:
         for kind in formats:
             write_table(result.traces, Path(part) / f"{name}.{kind}", {"input": result.path.name})
-        (Path(part) / f"{name}.summary.json").write_text(summary, encoding="utf-8")
+        for kind, body in (("summary", summarise(result)), ("events", happened(result))):
+            text = json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+            (Path(part) / f"{name}.{kind}.json").write_text(text, encoding="utf-8")
         draw(result, Path(part) / f"{name}.png")
         made = sorted(Path(part).iterdir())
         return [file.replace(folder / file.name) for file in made]

@@ -42,10 +42,10 @@ WAY_OF = {"face": "face", "speech": "voice"}  # who judged what our modality sta
 class Recipe:
     """How training goes; the chances are per sequence, or per sequence and modality where a modality is named."""
 
-    updates: int = 1500
-    batch: int = 192  # sequences
-    steps: int = 6  # instants in a sequence
-    rate: float = 4e-3
+    updates: int = 2500
+    batch: int = 384  # sequences
+    steps: int = 3  # instants in a sequence
+    rate: float = 6e-3
     decay: float = 0.01
     average: float = 0.995
     seed: int = 0
@@ -55,7 +55,7 @@ class Recipe:
     blur: float = 0.04  # sd of what an encoder's mean adds to its shares' terms
     change: float = 0.5  # chance that another clip of the same actor follows
     doubtful: float = 0.2  # chance that readings are not of this clip as often as their quality says
-    unnamed: float = 0.1  # chance that a modality gives no shares
+    unnamed: float = 0.05  # chance that a modality gives no shares
     whole: float = 0.3  # chance that one modality is away
     span: float = 0.3  # chance that one modality is away for a while
     agreement: float = 0.5  # weight of 1 - CCC
@@ -264,6 +264,7 @@ def train(data: Path, run: Path, recipe: Recipe, **shape: int) -> FusionNetwork:
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, run / "fusion.safetensors")
     log = {
         "recipe": asdict(recipe),
+        "shape": shape,
         "seconds": round(time.perf_counter() - began, 1),
         "parameters": sum(p.numel() for p in network.parameters()),
         "train": agreement(network, train_votes),
