@@ -38,12 +38,13 @@ def difference(
 
     ``now`` and ``before`` with their error variances (..., 3), NaN where unknown; errors last ``lasting`` s (0: they do
     not). ``moved`` is the variance of how far affect went between ``before`` and the moment that stands for it.
-    Where ``before`` is unknown, ``now`` stands for itself.
+    Where ``before`` is unknown, ``now`` stands for itself. What the two errors share has the smaller of their
+    variances: the larger has an error of its own on top. (Were it the same error in another size, two looks would give affect away.)
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         kept = np.where(np.asarray(lasting) > 0, np.exp(-np.asarray(dt) / np.asarray(lasting)), 0.0)
-        kept = np.where(np.isfinite(before), kept, 0.0)
-        rho = np.where(kept > 0, kept * np.sqrt(variance / variance_before), 0.0)
-    fresh = np.where(kept > 0, (1 - GRAIN) * (1 - kept**2) + GRAIN * (1 + kept**2), 1.0)
+        rho = np.where(np.isfinite(before), kept * np.minimum(variance / variance_before, 1.0), 0.0)
+    old = np.where(rho > 0, rho**2 * variance_before, 0.0)
+    fresh = (1 - GRAIN) * (variance - old) + GRAIN * (variance + old)
     z = now - np.where(rho > 0, rho * np.where(rho > 0, before, 0.0), 0.0)
-    return Difference(z, rho, variance * fresh + rho**2 * moved)
+    return Difference(z, rho, fresh + rho**2 * moved)
