@@ -4,7 +4,7 @@ Fusion asks what the sources say of one instant; the estimator what is known of 
 instants. Both are told what the other needs: where sources share errors or disagree, every look counts less.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,17 +33,22 @@ class Combined:
 
 
 def combine(
-    traces: Mapping[str, Trace], hz: float, *, causal: bool = False, process: OrnsteinUhlenbeck | None = None
+    traces: Mapping[str, Trace],
+    hz: float,
+    *,
+    reach: tuple[float, float] | None = None,
+    causal: bool = False,
+    process: OrnsteinUhlenbeck | None = None,
 ) -> Combined:
     """Fuse the ``traces`` of one person ``hz`` times a second, and estimate the state.
 
     With ``causal``, as a live run would have: every window is heard of at its end, and nothing is known of
-    what comes later. Without, the state at each instant comes from all looks, earlier and later.
+    what comes later. Without, the state at each instant comes from all looks, earlier and later. ``reach`` is the
+    first and the last second to speak of, by default those of the traces.
     """
     process = process or OrnsteinUhlenbeck()
     prior = Prior(process.baseline, process.sd)
-    begin = min(float(t.time[0] - t.span[0] / 2) for t in traces.values())
-    end = max(float(t.time[-1] + t.span[-1] / 2) for t in traces.values())
+    begin, end = reach_of(traces.values()) if reach is None else reach
     times, ticks = grid(begin, end, hz), grid(begin, end, TICK)
     spoken = {source: delayed(trace) if causal else trace for source, trace in traces.items()}
     fused = _fused(spoken, times, hz, prior)
@@ -61,6 +66,12 @@ def combine(
     state = state_trace(times, mean[at], variance[at], process, 1 / hz)
     events = find_events(ticks, mean[tick], np.sqrt(variance[tick]), compared.discord, process)
     return Combined(fused.trace(times, 1 / hz), state, events)
+
+
+def reach_of(traces: Iterable[Trace]) -> tuple[float, float]:
+    """The first and the last second that any window of ``traces``, one or more, touches."""
+    ends = [(float(t.time[0] - t.span[0] / 2), float(t.time[-1] + t.span[-1] / 2)) for t in traces if len(t)]
+    return min(begin for begin, _ in ends), max(end for _, end in ends)
 
 
 def delayed(trace: Trace) -> Trace:

@@ -10,7 +10,7 @@ import numpy as np
 
 from affectstream.encoders.face.encoder import FaceEncoder, FaceState
 from affectstream.encoders.text.encoder import TextEncoder
-from affectstream.multimodal.combine import combine
+from affectstream.multimodal.combine import combine, reach_of
 from affectstream.multimodal.dynamics.events import Event
 from affectstream.multimodal.media import Media, probe
 from affectstream.multimodal.signals import read_video
@@ -124,8 +124,8 @@ def score(
         raise SignalError(
             f"{path}: nothing to score ({reasons}); wanted a video with a face, or words as --subtitles FILE"
         )
-    main = _main_face(traces)
-    combined = combine(_of_one_person(traces, main), hz, causal=causal)
+    main = main_face(traces)
+    combined = combine(of_one_person(traces, main), hz, reach=reach_of(traces.values()), causal=causal)
     traces |= {"fused": combined.fused, "state": combined.state}
     return Result(
         path=path,
@@ -144,7 +144,7 @@ def score(
     )
 
 
-def _of_one_person(traces: dict[str, Trace], main_face: int | None) -> dict[str, Trace]:
+def of_one_person(traces: dict[str, Trace], main_face: int | None) -> dict[str, Trace]:
     """The face ``main_face`` and every source that is not a face."""
     return {s: t for s, t in traces.items() if not s.startswith("face/") or s == f"face/{main_face}"}
 
@@ -187,7 +187,7 @@ def _order(source: str) -> tuple[str, int]:
     return kind, int(number or 0)
 
 
-def _main_face(traces: dict[str, Trace]) -> int | None:
+def main_face(traces: dict[str, Trace]) -> int | None:
     """The face seen longest and best: the greatest sum of quality over time; the lower id of two equals."""
     faces = {
         s: float((t.quality * t.span).sum()) for s, t in traces.items() if s.startswith("face/") and t.observed.any()

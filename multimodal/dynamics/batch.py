@@ -7,6 +7,7 @@ between them, so that the answer does not depend on when it is asked for.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +102,7 @@ def _forward(looks: Looks, process: Process, gate: float) -> tuple[list[Posterio
     surprise = np.full((len(looks), 3), np.nan)
     beliefs: list[Posterior] = []
     moments, first = np.unique(looks.time, return_index=True)
-    for time, begin, end in zip(moments.tolist(), first, [*first[1:], len(looks)], strict=True):
+    for time, (begin, end) in zip(moments.tolist(), pairwise([*first, len(looks)]), strict=True):
         here = [looks.look(i) for i in range(begin, end)]
         belief = beliefs[-1].advance(time - beliefs[-1].time) if beliefs else Posterior.rest(process, time)
         surprise[begin:end] = [belief.surprise(look) for look in here]

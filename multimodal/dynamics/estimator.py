@@ -65,13 +65,15 @@ class Estimator:
         return self._moments[0].time
 
     def add(self, time: float, look: Look) -> None:
-        """Take in ``look`` of the second ``time``.
+        """Take in ``look`` of the second ``time``; one that knows nothing is passed over.
 
         Raises LateError if it is older than the horizon allows, ValueError if ``time`` is not finite; the
         belief is then as it was. A jump forward is not an error: the belief has gone back to rest meanwhile.
         """
         if not np.isfinite(time):
             raise ValueError(f"{look.source}: time is {time}; wanted finite seconds")
+        if np.isnan(look.mean).all():
+            return
         if time < self.oldest:
             raise LateError(
                 f"{look.source}: a look at {time:.3f} s is {self.time - time:.3f} s behind the latest; the estimator "
@@ -111,8 +113,8 @@ class Estimator:
         if k == len(self._moments):
             belief = self.at(time)
             return belief.mean, belief.covariance
-        if k == 0 or self._moments[k].belief.past is None or self._moments[k - 1].belief.past is None:
-            raise LateError(f"asked for {time:.3f} s; wanted a time between the second and the last look remembered")
+        if k == 0:
+            raise LateError(f"asked for {time:.3f} s; wanted a time from {self.oldest:.3f} s on")
         before, after, *_ = smooth_beliefs([moment.belief for moment in self._moments[k - 1 :]])
         return between(self.process, before, after, time)
 

@@ -38,7 +38,8 @@ class _Run:
         self.rows = np.flatnonzero(np.isfinite(looks.mean[:, d]))
         time, source = looks.time[self.rows], looks.source[self.rows]
         self.count = len(looks)
-        self.moments, self.node = np.unique(time, return_inverse=True)
+        self.moments = np.unique(looks.time)
+        self.node = np.searchsorted(self.moments, time)
         self.first = np.searchsorted(self.node, np.arange(len(self.moments) + 1)).tolist()
         self.time, self.rest, self.tau = time, rest, tau
         self.y, self.r = looks.mean[self.rows, d] - base, looks.variance[self.rows, d]

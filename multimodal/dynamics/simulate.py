@@ -43,7 +43,7 @@ def simulate(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, Trace]]:
     """Instants (G,) at ``rate`` Hz, the true affect (G, 3) at them, and a trace for each of :data:`SENSORS`.
 
-    The truth is drawn from ``process``, with ``episodes`` a minute on top: a dimension rises by .5 to .8 within half a
+    The truth is drawn from ``process``, with ``episodes`` a minute on top, spread over the dimensions: one rises by .5 to .8 within half a
     second, stays for 4 to 12 s and falls back. It stays in [-1, 1] by reflection, which is rare. The same seed
     gives the same affect.
     """

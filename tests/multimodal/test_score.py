@@ -13,7 +13,8 @@ import pyarrow.parquet
 import pytest
 
 from affectstream.multimodal.cli import main
-from affectstream.multimodal.score import Encoders, Result, combine, open_encoders, score
+from affectstream.multimodal.combine import combine
+from affectstream.multimodal.score import Encoders, Result, main_face, of_one_person, open_encoders, score
 from affectstream.multimodal.types import DIMENSIONS, SignalError, Trace
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -85,7 +86,7 @@ def test_two_runs_write_the_same_bytes_and_both_formats_the_same_numbers(tmp_pat
         arguments = ["--subtitles", str(WORDS), "--format", "parquet,csv", "--out", str(tmp_path / run)]
         assert main(["score", str(DEMO), *arguments]) == 0
     names = sorted(p.name for p in (tmp_path / "a").iterdir())
-    assert names == [f"six_emotions.{end}" for end in ("csv", "parquet", "png", "summary.json")]
+    assert names == [f"six_emotions.{end}" for end in ("csv", "events.json", "parquet", "png", "summary.json")]
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     table = pyarrow.parquet.read_table(tmp_path / "a" / "six_emotions.parquet").to_pydict()
@@ -218,7 +219,8 @@ def test_only_the_face_seen_longest_is_fused() -> None:
         )  # fmt: skip
 
     traces = {"face/0": face(0, -0.8, 10), "face/1": face(1, 0.8, 100)}
-    fused = combine(traces, 1, 10.0)["fused"]
+    assert main_face(traces) == 1
+    fused = combine(of_one_person(traces, 1), 10.0).fused
     assert (fused.mean[:, 0] > 0.5).all()
 
 

@@ -48,11 +48,11 @@ def test_shares_and_the_priors_part_make_one_and_the_mean_stays_between(a, va, q
     assert (fused.variance <= np.square(prior.sd) + 1e-12).all()
 
 
-def test_nobody_speaking_leaves_the_prior_and_no_evidence() -> None:
+def test_nobody_speaking_leaves_the_prior() -> None:
     fused = fuse({}, 2, Prior(mean=(0.1, 0.0, -0.1)))
     np.testing.assert_allclose(fused.mean, [[0.1, 0, -0.1]] * 2)
     np.testing.assert_allclose(fused.variance, 0.45**2)
-    assert np.isnan(fused.evidence_mean).all() and not fused.evidence_precision.any() and not fused.quality.any()
+    assert not fused.share and not fused.quality.any()
 
 
 def test_quality_zero_counts_for_nothing_and_half_for_half() -> None:
