@@ -195,7 +195,10 @@ def _advance(
 
     uneven = [i for i, c in enumerate(characters) if c.lag_falling not in (None, c.lag) and heed[i] > 0]
     while dt > 0:
-        rising = [_rises(state[3 * i], state[3 * i + 1], aims[i]) for i in range(len(characters))]
+        flow = _matrix(characters, d, aims, heed, [True] * len(characters), pull) @ state
+        rising = [  # a target that is not heeded has no side
+            not heed[i] or _rises(state[3 * i], aims[i], (flow[3 * i], flow[3 * i + 1])) for i in range(len(characters))
+        ]
         matrix = _matrix(characters, d, aims, heed, rising, pull)
         until = _first_meeting(matrix, state, dt, [(3 * i, aims[i], rising[i]) for i in uneven])
         state = np.asarray(expm(matrix * until)) @ state
@@ -206,9 +209,11 @@ def _advance(
     return state
 
 
-def _rises(x: float, v: float, aim: float) -> bool:
-    """Is the target above? On the target itself, the side to which it is being left decides."""
-    return aim > x if aim != x else v < 0
+def _rises(x: float, aim: float, leaving: tuple[float, ...]) -> bool:
+    """Is the target above? On the target itself, the side to which x is ``leaving`` decides: the first that is not 0."""
+    if x != aim:
+        return aim > x
+    return next((way < 0 for way in leaving if abs(way) > 1e-15), False)
 
 
 def _first_meeting(
