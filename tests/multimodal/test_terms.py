@@ -66,7 +66,12 @@ def tied(name: str) -> tuple[Array, Array]:
     vd, ad, va = TIED[name]
     printed = np.diag(sd) @ np.array([[1, va, vd], [va, 1, ad], [vd, ad, 1]]) @ np.diag(sd)
     values, vectors = np.linalg.eigh(printed)
-    return np.array(mean), sum(max(float(s), 1e-6) * np.outer(v, v) for s, v in zip(values, vectors.T, strict=True))
+    kept = [max(float(s), 1e-6) * np.outer(v, v) for s, v in zip(values, vectors.T, strict=True)]
+    return np.array(mean), np.sum(kept, axis=0)
+
+
+def log_density(point: tuple[float, ...], mean: Array, cover: Array) -> float:
+    return float(multivariate_normal.logpdf(point, mean, cover))  # pyright: ignore[reportArgumentType]
 
 
 def test_expected_vad_is_the_mean_weighted_by_share() -> None:
@@ -137,7 +142,7 @@ def test_tied_uncertainty_is_convolved_with_the_terms() -> None:
 @settings(deadline=None, max_examples=40)
 @given(points)
 def test_tied_posterior_is_of_multivariate_normals(point: tuple[float, float, float]) -> None:
-    log = {name: float(multivariate_normal.logpdf(point, *tied(name))) for name in EXPRESSIONS}
+    log = {name: log_density(point, *tied(name)) for name in EXPRESSIONS}
     top = max(log.values())
     wanted = shares({name: float(np.exp(value - top)) for name, value in log.items()})
     np.testing.assert_allclose(term_posterior(point, covariance="bneto2026"), wanted, atol=1e-6)
@@ -147,7 +152,7 @@ def test_tied_posterior_is_of_multivariate_normals(point: tuple[float, float, fl
 @given(points, st.tuples(*[st.floats(0, 2)] * 3))
 def test_tied_terms_widen_too(point: tuple[float, float, float], wider: tuple[float, float, float]) -> None:
     log = {
-        name: float(multivariate_normal.logpdf(point, mean, cover + np.diag(wider)))
+        name: log_density(point, mean, cover + np.diag(wider))
         for name, (mean, cover) in ((name, tied(name)) for name in EXPRESSIONS)
     }
     top = max(log.values())
@@ -194,7 +199,7 @@ def test_of_unknown_affect_nothing_is_said() -> None:
 
 def test_some_terms_share_as_they_do_among_all() -> None:
     names = ["fear", "neutral", "anger"]
-    every = dict(zip(EXPRESSIONS, term_posterior([-0.4, 0.4, -0.1], 0.02), strict=True))
+    every: dict[str, float] = dict(zip(EXPRESSIONS, term_posterior([-0.4, 0.4, -0.1], 0.02), strict=True))
     some = term_posterior([-0.4, 0.4, -0.1], 0.02, names=names)
     np.testing.assert_allclose(some, np.array([every[n] for n in names]) / sum(every[n] for n in names), atol=1e-12)
 

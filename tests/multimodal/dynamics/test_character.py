@@ -191,10 +191,24 @@ def test_confidence_blends_target_and_baseline(
 def test_unknown_target_is_no_confidence(damping: float | None) -> None:
     character = Character(damping=damping, settle=3.0, baseline=(0.4, 0.2, -0.3), mood_gain=0.3, lag_falling=0.7)
     unknown = step(character, START, 7.5, [math.nan, math.nan, 0.9])
-    none = step(character, START, 7.5, TARGET, confidence=0.0)
     full = step(character, START, 7.5, [0, 0, 0.9])
-    np.testing.assert_array_equal(everything(unknown)[:, :2], everything(none)[:, :2])
+    for target in ([0.9, 0.9, 0.9], [-0.9, -0.9, -0.9]):
+        none = step(character, START, 7.5, target, confidence=0.0)
+        np.testing.assert_array_equal(everything(unknown)[:, :2], everything(none)[:, :2])
     np.testing.assert_array_equal(everything(unknown)[:, 2], everything(full)[:, 2])
+
+
+@pytest.mark.parametrize("damping", DAMPINGS)
+def test_zero_is_nothing_special_without_a_target(damping: float | None) -> None:
+    """Affect and its home moved up together take the same way."""
+    low = Character(damping=damping, settle=3.0, baseline=(-0.5, -0.5, -0.5), lag_falling=0.7)
+    high = replace(low, baseline=(0.5, 0.5, 0.5))
+    start = Affect(0.0, np.array([-0.2, 0.2, -0.6]), np.array([-0.5, -1.5, 0.9]))
+    below = step(low, start, 2.5, [math.nan] * 3)
+    above = step(high, replace(start, value=start.value + 1), 2.5, [math.nan] * 3)
+    np.testing.assert_allclose(above.value - 1, below.value, atol=1e-12)
+    parts = in_parts(low, start, [0.1] * 25, [math.nan] * 3, 1.0)
+    np.testing.assert_allclose(everything(parts), everything(below), atol=1e-10)
 
 
 def test_without_target_affect_goes_home_in_the_settling_time() -> None:
@@ -226,7 +240,7 @@ def test_only_the_reported_value_is_clipped() -> None:
 @pytest.mark.parametrize("damping", DAMPINGS)
 def test_a_ramp_is_followed_with_the_lag(damping: float | None) -> None:
     dt = 0.2
-    ramp = (np.arange(900) + 0.5) * dt * 0.01
+    ramp: Array = (np.arange(900.0) + 0.5) * dt * 0.01
     behind = ramp[-1] + 0.005 * dt - driven(Character(lag=1.3, damping=damping), ramp, dt)[-1]
     assert behind == pytest.approx(0.01 * 1.3, rel=0.01)
 
@@ -305,7 +319,7 @@ def test_uneven_steps_agree_with_runge_kutta(
 ) -> None:
     """Those that end on the other side of the target meet it on the way."""
     character = Character(
-        lag=1.0, lag_falling=4.0, damping=damping, settle=2.0, baseline=(home,) * 3, mood_gain=0.4, mood_lag=6.0
+        lag=1.0, lag_falling=4.0, damping=damping, settle=2.0, baseline=(home, home, home), mood_gain=0.4, mood_lag=6.0
     )
     affect, target = Affect(0.0, np.full(3, start), np.full(3, slope)), [0.2] * 3
     after = step(character, affect, 3.0, target, confidence=confidence)
@@ -316,7 +330,7 @@ def test_uneven_steps_agree_with_runge_kutta(
 @pytest.mark.parametrize("damping", [None, 0.5, 1.5])
 @pytest.mark.parametrize("home", [-0.8, 0.8])
 def test_affect_that_starts_on_its_target_leaves_it_with_the_right_lag(damping: float | None, home: float) -> None:
-    character = Character(lag=1.0, lag_falling=4.0, damping=damping, settle=2.0, baseline=(home,) * 3)
+    character = Character(lag=1.0, lag_falling=4.0, damping=damping, settle=2.0, baseline=(home, home, home))
     affect, target = Affect(0.0, np.full(3, 0.2)), [0.2] * 3
     after = step(character, affect, 3.0, target, confidence=0.5)
     near = replace(affect, value=np.full(3, 0.2 + math.copysign(1e-9, home)))
