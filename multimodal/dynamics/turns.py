@@ -165,7 +165,8 @@ def verdicts(experiment: Experiment) -> list[Verdict]:
         Verdict(
             "with a state there is recovery",
             all(b is not None for b in back),
-            "recovered from " + ", ".join(f"{_turn(c.recovers)} ({c.name})" for c in states),
+            "first order, then rising momentum: recovered from turn "
+            + ", ".join(str(c.recovers or "never") for c in states),
         ),
         Verdict(
             "a state makes reversals rarer",

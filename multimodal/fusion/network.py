@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 MODALITIES = ("face", "speech")
 TOKEN = 3 + 3 + 6 + 3 + 2  # mean, log-variance, shares, log worth in voters, presence, are shares known
-KNEE = 0.02  # evidence balance (Gini, 0 to 1) at which the gate is about half open
+KNEE = 0.001  # evidence balance (Gini, 0 to 1) at which the gate is about half open
 LOG_VAR_RANGE = (-8.0, 1.0)
 
 

@@ -42,8 +42,8 @@ WAY_OF = {"face": "face", "speech": "voice"}  # who judged what our modality sta
 class Recipe:
     """How training goes; the chances are per sequence, or per sequence and modality where a modality is named."""
 
-    updates: int = 2500
-    batch: int = 384  # sequences
+    updates: int = 1600
+    batch: int = 512  # sequences
     steps: int = 3  # instants in a sequence
     rate: float = 6e-3
     decay: float = 0.01
@@ -58,8 +58,9 @@ class Recipe:
     unnamed: float = 0.05  # chance that a modality gives no shares
     whole: float = 0.3  # chance that one modality is away
     span: float = 0.3  # chance that one modality is away for a while
+    restart: float = 0.3  # chance, at each instant, that the memory is lost
     agreement: float = 0.5  # weight of 1 - CCC
-    naming: float = 0.3  # weight of the joint shares' cross-entropy
+    naming: float = 1.0  # weight of the joint shares' cross-entropy
 
 
 class Said(NamedTuple):
@@ -173,6 +174,7 @@ def batch_loss(network: FusionNetwork, said: Said, recipe: Recipe) -> Tensor:
     memory, steps = network.initial(len(said.vad)), []
     for step in range(said.vad.shape[1]):
         now = said.at(step)
+        memory = torch.where(torch.rand(len(memory), 1) < recipe.restart, 0, memory)
         parts = network.parts(now.mean, now.log_var, now.expression, now.presence, memory)
         memory = parts.answer.memory
         steps.append(parts)
