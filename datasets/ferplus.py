@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from affectstream.datasets.base import Sample, Target
 from affectstream.multimodal.terms import EXPRESSIONS, expected_vad
 
+
 def derived_vad(share: NDArray[np.floating]) -> NDArray[np.float32]:
     """Expected term VAD (n, 3) of expression shares (n, 8).
 

@@ -50,8 +50,10 @@ class Character:
                 raise ValueError(f"{name} is {value}; wanted a finite value above 0")
         if not self.settle > 0:
             raise ValueError(f"settle is {self.settle} s; wanted more than 0, or infinity to stay")
-        if max(abs(b) for b in self.baseline) > 1:
+        if not all(abs(b) <= 1 for b in self.baseline):
             raise ValueError(f"baseline is {self.baseline}; wanted values in [-1, 1]")
+        if not all(math.isfinite(g) for g in self.gain):
+            raise ValueError(f"gain is {self.gain}; wanted finite values")
         if not 0 <= self.mood_gain < 1:
             raise ValueError(f"mood gain is {self.mood_gain}; wanted at least 0 and below 1, or moods feed themselves")
 
@@ -195,9 +197,11 @@ def _advance(
 
     uneven = [i for i, c in enumerate(characters) if c.lag_falling not in (None, c.lag) and heed[i] > 0]
     while dt > 0:
-        flow = _matrix(characters, d, aims, heed, [True] * len(characters), pull) @ state
+        law = _matrix(characters, d, aims, heed, [True] * len(characters), pull)
+        course = [law @ state, law @ law @ state, law @ law @ law @ state]  # the state's derivatives
         rising = [  # a target that is not heeded has no side
-            not heed[i] or _rises(state[3 * i], aims[i], (flow[3 * i], flow[3 * i + 1])) for i in range(len(characters))
+            not heed[i] or _rises(state[3 * i], aims[i], [part[3 * i] for part in course])
+            for i in range(len(characters))
         ]
         matrix = _matrix(characters, d, aims, heed, rising, pull)
         until = _first_meeting(matrix, state, dt, [(3 * i, aims[i], rising[i]) for i in uneven])
@@ -209,8 +213,9 @@ def _advance(
     return state
 
 
-def _rises(x: float, aim: float, leaving: tuple[float, ...]) -> bool:
-    """Is the target above? On the target itself, the side to which x is ``leaving`` decides: the first that is not 0."""
+def _rises(x: float, aim: float, leaving: Sequence[float]) -> bool:
+    """Is the target above? On the target itself, the side to which x is ``leaving`` decides: its first derivative
+    that is not 0."""
     if x != aim:
         return aim > x
     return next((way < 0 for way in leaving if abs(way) > 1e-15), False)
@@ -232,11 +237,13 @@ def _first_meeting(
     for k in range(count):
         then = hop @ now
         met = [
-            brentq(
-                lambda t, row=row, aim=aim, now=now: float((expm(matrix * t) @ now)[row]) - aim,
-                0,
-                dt / count,
-                xtol=1e-13,
+            float(
+                brentq(  # pyright: ignore[reportArgumentType]
+                    lambda t, row=row, aim=aim, now=now: float((expm(matrix * t) @ now)[row]) - aim,
+                    0,
+                    dt / count,
+                    xtol=1e-13,
+                )
             )
             for row, aim, rising in watched
             if (now[row] != aim and (now[row] < aim) == rising and (then[row] > aim) == rising and then[row] != aim)

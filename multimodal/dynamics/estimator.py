@@ -74,6 +74,9 @@ class Estimator:
             raise ValueError(f"{look.source}: time is {time}; wanted finite seconds")
         if np.isnan(look.mean).all():
             return
+        if len(self._moments) == 1 and not self._moments[0].belief.heard and time <= self.oldest:
+            before = time - 1.0  # nothing was heard yet, so the start may as well have been earlier
+            self._moments = [_Moment(before, (), Posterior.rest(self.process, before))]
         if time < self.oldest:
             raise LateError(
                 f"{look.source}: a look at {time:.3f} s is {self.time - time:.3f} s behind the latest; the estimator "
@@ -205,7 +208,7 @@ def _belief(process: Process, values: dict[str, Any]) -> Posterior:
 
 def _listed(parts: Iterable[float | NDArray[np.float64]]) -> list[Any]:
     """Numbers and arrays as lists; NaN, which JSON has not, as null."""
-    return [part if isinstance(part, float) else _nulled(part.tolist()) for part in parts]
+    return [_nulled(np.asarray(part).tolist()) for part in parts]
 
 
 def _nulled(values: Any) -> Any:

@@ -81,7 +81,7 @@ class Event:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_dict`."""
-        return cls(**(values | {"sources": tuple(values["sources"])}))
+        return cls(**{**values, "sources": tuple(values["sources"])})
 
 
 @dataclass(frozen=True)

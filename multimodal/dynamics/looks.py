@@ -47,9 +47,7 @@ def looks_of(traces: Mapping[str, Trace]) -> Looks:
     source = np.repeat(np.arange(len(names)), [len(part[0]) for part in parts])
     lasting = np.array([LASTING.get(name.partition("/")[0], 0.0) for name in names])[source]
     order = np.argsort(time, kind="stable")
-    return Looks(
-        *(column[order] for column in (time, arrival, source)), names, mean[order], variance[order], lasting[order]
-    )
+    return Looks(time[order], arrival[order], source[order], names, mean[order], variance[order], lasting[order])
 
 
 def _columns(trace: Trace) -> tuple[NDArray[np.float64], ...]:

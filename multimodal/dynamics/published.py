@@ -64,7 +64,7 @@ def velocity_smoothing(alpha: float, beta: float, *, turn: float = 1.0, **rest: 
 
 def _matched(trace: float, det: float, turn: float, rest: dict[str, Any]) -> Character:
     """The character whose poles are the roots of l^2 - trace l + det."""
-    poles = np.roots([1.0, -trace, det]).astype(complex)
+    poles = np.asarray(np.roots([1.0, -trace, det]), np.complex128)
     real = abs(poles.imag).max() < 1e-12
     if real and poles.real.min() <= 1e-12:
         raise ValueError(

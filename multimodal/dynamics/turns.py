@@ -81,8 +81,10 @@ def read_dialogue(path: Path = OWN) -> list[Turn]:
         raise ValueError(
             f'{path} is no dialogue ({error!r}); wanted {{"turns": [{{"phase", "text"}}, ...]}}'
         ) from error
+    if not all(isinstance(turn.text, str) and turn.text.strip() for turn in turns):
+        raise ValueError(f"{path} has a turn without words; wanted a text in each")
     order = [PHASES.index(t.phase) if t.phase in PHASES else -1 for t in turns]
-    if set(order) < {0, 1, 3} or -1 in order or order != sorted(order):
+    if not set(order) >= {0, 1, 3} or -1 in order or order != sorted(order):
         raise ValueError(f"{path} has phases {[t.phase for t in turns]}; wanted {', '.join(PHASES)}, in that order")
     return turns
 

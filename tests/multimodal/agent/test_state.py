@@ -1,4 +1,8 @@
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -103,6 +107,14 @@ def test_the_page_fits_its_schema_and_comes_back() -> None:
         jsonschema.validate({**json.loads(page.to_json()), "confidence": 2.0}, schema)
     with pytest.raises(ValidationError):
         page.subject = "someone else"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_example_of_the_readme_runs() -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    (example,) = [code for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "Tracker" in code]
+    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, check=True)
+    page = json.loads(done.stdout)
+    assert page["schema"] == "affect-state/1" and set(page["modalities"]) == {"face", "text"}
 
 
 def test_time_must_not_go_back_and_snapshots_must_be_ones() -> None:

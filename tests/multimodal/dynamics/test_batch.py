@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -82,7 +84,7 @@ def test_an_independent_library_filters_and_smooths_alike(process: Process) -> N
         np.testing.assert_allclose(got.variance, covariance.diagonal(axis1=1, axis2=2)[:, :3], atol=1e-8)
 
 
-def _filtered(kalman: KalmanFilter, data: np.ma.MaskedArray, spread: NDArray[np.float64]) -> tuple:
+def _filtered(kalman: Any, data: np.ma.MaskedArray, spread: NDArray[np.float64]) -> tuple:
     """pykalman has one observation covariance for all times, so it is stepped with each row's own."""
     mean, covariance = kalman.initial_state_mean, kalman.initial_state_covariance
     out = []
@@ -101,7 +103,7 @@ def _filtered(kalman: KalmanFilter, data: np.ma.MaskedArray, spread: NDArray[np.
     return np.array([m for m, _ in out]), np.array([c for _, c in out])
 
 
-def _smoothed(kalman: KalmanFilter, data: np.ma.MaskedArray, spread: NDArray[np.float64]) -> tuple:
+def _smoothed(kalman: Any, data: np.ma.MaskedArray, spread: NDArray[np.float64]) -> tuple:
     """One row's scale is taken into the observation matrix, which pykalman does let vary: y / s = (1 / s) x + e."""
     scale = 1 / np.sqrt(spread)
     size = len(kalman.initial_state_mean)

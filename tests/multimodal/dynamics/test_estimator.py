@@ -109,6 +109,13 @@ def test_a_clock_that_jumps_ahead_is_rest_in_between(looks: Looks) -> None:
     assert np.isfinite(belief.covariance).all()
 
 
+def test_the_first_look_may_be_at_the_start_or_before_it() -> None:
+    for time in (0.0, -5.0):
+        estimator = Estimator(PROCESS)
+        estimator.add(time, Look("face", np.full(3, 0.5), np.full(3, 0.1)))
+        assert estimator.at(time).mean[0] > 0.3
+
+
 def test_a_look_that_knows_nothing_is_passed_over(looks: Looks) -> None:
     estimator = fed(looks, range(20))
     before = json.dumps(estimator.snapshot())
