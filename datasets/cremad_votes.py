@@ -29,20 +29,22 @@ EMOTION_VAD = TERM_MEAN[[EXPRESSIONS.index(name) for name in EMOTIONS]].astype(n
 
 
 class CremadVotes:
-    """One split of the votes, as a sequence of :class:`Sample`.
+    """One or more splits of the votes, as a sequence of :class:`Sample`.
 
     The signal is the counts (2, 6) of those who only heard and of those who only saw; the target is the shares
     (6,) of those who did both, over :data:`EMOTIONS`, and its derived VAD; the subject is the actor. ``votes`` maps
     each of :data:`WAYS` to counts (n, 6); ``vad`` (n, 3) is derived from "av"; ``actor`` and ``clip`` (n,).
     Raises FileNotFoundError if ``folder`` does not hold the table, ValueError if it is another table, if a clip was
-    not judged, or if the split is empty.
+    not judged, or if a split is empty.
     """
 
-    def __init__(self, folder: Path, split: Split) -> None:
+    def __init__(self, folder: Path, *splits: Split) -> None:
         path = folder / FILE
-        rows = [row for row in _read(path) if row["role"] == split]
-        if not rows:
-            raise ValueError(f"{path} has no clips of split {split!r}; wanted train, val or test")
+        table = _read(path)
+        for split in splits:
+            if not any(row["role"] == split for row in table):
+                raise ValueError(f"{path} has no clips of split {split!r}; wanted train, val or test")
+        rows = [row for row in table if row["role"] in splits]
         self.clip: NDArray[np.str_] = np.array([row["clip"] for row in rows])
         self.actor: NDArray[np.str_] = np.array([row["actor"] for row in rows])
         self.votes: dict[str, NDArray[np.float32]] = {way: _counts(rows, way, path) for way in WAYS}

@@ -42,14 +42,14 @@ def checkpoint_folder() -> Path:
     return Path(str(files("affectstream.checkpoints")))
 
 
-def load(path: Path, *, contract: Mapping[str, Any], threads: int = 1) -> Checkpoint:
+def load(path: Path, *, contract: Mapping[str, Any]) -> Checkpoint:
     """Open the network ``path`` (.onnx) after checking it against its card and against ``contract``.
 
     Raises CheckpointError if the file or card is missing, if the file's hash is not the card's, or if the
     facts inside the file name another input contract than ours.
     """
     verified(path)
-    session = open_session(path, threads=threads)
+    session = open_session(path)
     stored = session.get_modelmeta().custom_metadata_map.get("facts")
     if stored is None:
         raise CheckpointError(f"{path} holds no facts about its input; wanted weights exported by affectstream")

@@ -9,14 +9,14 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 
-def open_session(path: Path, *, threads: int = 1) -> ort.InferenceSession:
+def open_session(path: Path) -> ort.InferenceSession:
     """A CPU session of the network at ``path``.
 
-    One thread by default: the networks are small, two spinning threads on busy cores are slower than one,
+    One thread: the networks are small, two spinning threads on busy cores are slower than one,
     and one thread gives the same bytes every time.
     """
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

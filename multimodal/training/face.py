@@ -30,21 +30,45 @@ ENLARGE = 4  # YuNet wants a face of some size: a 48-pixel picture is shown to i
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How the face network is trained."""
+class Cycle:
+    """One fall of the learning rate from ``rate`` to a hundredth of it, after ``warmup`` epochs of rising.
 
-    epochs: int = 29
+    Mixing and most of the spoiling of pictures stop for the last part, ``gentle``, of its epochs.
+    """
+
+    epochs: int
+    rate: float
+    warmup: float = 0.5
+    gentle: float = 0.4
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the face network is trained: ``cycles`` one after the other, each from the weight average of the one before
+    (warm restarts, Loshchilov and Hutter 2017, arXiv 1608.03983)."""
+
+    cycles: tuple[Cycle, ...] = (Cycle(29, 1.5e-3, warmup=1.0, gentle=0.3), Cycle(18, 8e-4), Cycle(16, 8e-4))
     batch: int = 64
-    rate: float = 1.5e-3
     decay: float = 0.05
-    warmup: float = 1.0  # epochs
     drop_path: float = 0.05
     dropout: float = 0.1
     average: float = 0.9985  # decay of the weight average, per step
     mix: float = 0.3  # share of batches that are mixed up pairwise
-    gentle: float = 0.3  # last part of the epochs, with no mixing and little spoiling
     rare: float = 0.35  # how strongly rare expressions are drawn more often
     seed: int = 0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all cycles."""
+        return sum(cycle.epochs for cycle in self.cycles)
+
+    def place(self, epoch: int) -> tuple[int, int]:
+        """The cycle that ``epoch`` lies in, and its number within that cycle."""
+        for k, cycle in enumerate(self.cycles):
+            if epoch < cycle.epochs:
+                return k, epoch
+            epoch -= cycle.epochs
+        raise ValueError(f"epoch {epoch + self.epochs} is after the last; the recipe has {self.epochs}")
 
 
 def find_points(images: NDArray[np.uint8], detector: Detector) -> NDArray[np.float32]:
@@ -148,10 +172,7 @@ def train(data: Path, run: Path, recipe: Recipe, *, stop_after: int | None = Non
     held = plain_crops(sets["val"].image, points["val"], contract)
     torch.manual_seed(recipe.seed)
     network = FaceNetwork(drop_path=recipe.drop_path, dropout=recipe.dropout).to(memory_format=torch.channels_last)
-    averaged = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average), use_buffers=True
-    )
-    optimizer = torch.optim.AdamW(_groups(network, recipe.decay), lr=recipe.rate, fused=True)
+    averaged, optimizer = _begin(network, recipe)
     steps = math.ceil(len(sets["train"]) / recipe.batch)
     first = 0
     if (run / "last.pt").exists():
@@ -163,6 +184,9 @@ def train(data: Path, run: Path, recipe: Recipe, *, stop_after: int | None = Non
     last = recipe.epochs if stop_after is None else min(first + stop_after, recipe.epochs)
     for epoch in range(first, last):
         began = time.monotonic()
+        if epoch > 0 and recipe.place(epoch)[1] == 0:
+            network.load_state_dict(averaged.module.state_dict())
+            averaged, optimizer = _begin(network, recipe)
         loss = _epoch(network, averaged, optimizer, sets["train"], points["train"], contract, recipe, epoch, steps)
         mean, _, logits = predict(averaged.module, held)
         truth = torch.from_numpy(sets["val"].share)
@@ -190,6 +214,14 @@ def train(data: Path, run: Path, recipe: Recipe, *, stop_after: int | None = Non
         }
         torch.save(state, run / "last.tmp")
         (run / "last.tmp").replace(run / "last.pt")
+
+
+def _begin(network: FaceNetwork, recipe: Recipe) -> tuple[torch.optim.swa_utils.AveragedModel, torch.optim.Optimizer]:
+    """What a cycle starts with: an average of nothing yet, and an optimizer without a past."""
+    averaged = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average), use_buffers=True
+    )
+    return averaged, torch.optim.AdamW(_groups(network, recipe.decay), lr=recipe.cycles[0].rate, fused=True)
 
 
 def cached_points(sets: dict[str, FerPlus], run: Path) -> dict[str, NDArray[np.float32]]:
@@ -225,9 +257,11 @@ def _epoch(
     steps: int,
 ) -> float:
     """One pass; returns the mean loss."""
-    rng = np.random.default_rng([recipe.seed, epoch])
+    which, within = recipe.place(epoch)
+    cycle = recipe.cycles[which]
+    rng = np.random.default_rng([recipe.seed + which, within])
     torch.manual_seed(int(rng.integers(2**31)))  # dropout: the same whether or not the run broke off before
-    gentle = epoch >= recipe.epochs * (1 - recipe.gentle)
+    gentle = within >= cycle.epochs * (1 - cycle.gentle)
     augment = Augment(contract, rng, spoil=0.3 if gentle else 1.0)
     weight = sampling_weights(data.share, recipe.rare)
     network.train()
@@ -240,9 +274,8 @@ def _epoch(
             keep, other = float(rng.beta(0.4, 0.4)), torch.from_numpy(rng.permutation(recipe.batch))
             crops = keep * crops + (1 - keep) * crops[other]
             vad, labels = keep * vad + (1 - keep) * vad[other], keep * labels + (1 - keep) * labels[other]
-        done = epoch + step / steps
         for group in optimizer.param_groups:
-            group["lr"] = recipe.rate * _schedule(done, recipe)
+            group["lr"] = cycle.rate * _schedule(within + step / steps, cycle)
         loss = affect_loss(network(crops), vad, labels)
         optimizer.zero_grad()
         loss.backward()
@@ -253,11 +286,11 @@ def _epoch(
     return total / steps
 
 
-def _schedule(done: float, recipe: Recipe) -> float:
-    """Learning-rate factor after ``done`` epochs: a linear rise, then half a cosine to one hundredth."""
-    if done < recipe.warmup:
-        return (done + 1e-3) / recipe.warmup
-    share = (done - recipe.warmup) / (recipe.epochs - recipe.warmup)
+def _schedule(done: float, cycle: Cycle) -> float:
+    """Learning-rate factor after ``done`` epochs of a cycle: a linear rise, then half a cosine to one hundredth."""
+    if done < cycle.warmup:
+        return (done + 1e-3) / cycle.warmup
+    share = (done - cycle.warmup) / (cycle.epochs - cycle.warmup)
     return 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * share))
 
 
@@ -265,12 +298,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the small face network on FER+")
     parser.add_argument("--data", type=Path, required=True, help="folder with ferplus_{train,val,test}.npz")
     parser.add_argument("--run", type=Path, required=True, help="folder for checkpoints and the log")
-    parser.add_argument("--epochs", type=int, default=Recipe.epochs)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
-    train(arguments.data, arguments.run, Recipe(epochs=arguments.epochs))
+    train(arguments.data, arguments.run, Recipe())
 
 
 if __name__ == "__main__":

@@ -183,9 +183,11 @@ def _trained(run: Path) -> str:
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     hours = sum(line["seconds"] for line in lines) / 3600
     recipe = Recipe()
+    cycles = " and ".join(f"{cycle.epochs} at {cycle.rate:g}" for cycle in recipe.cycles)
     return (
-        f"{len(lines)} epochs from random weights, {hours:.1f} hours on one to two CPU cores, batch {recipe.batch}, AdamW "
-        f"{recipe.rate:g}, soft votes and VAD together, weight average {recipe.average}, seed {recipe.seed}"
+        f"{sum(line.get('epochs', 1) for line in lines)} epochs from random weights ({cycles}, each from the weight average "
+        f"before), {hours:.1f} hours on one to two CPU cores, batch {recipe.batch}, AdamW, soft votes and VAD together, "
+        f"weight average {recipe.average}, seed {recipe.seed}"
     )
 
 

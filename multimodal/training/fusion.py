@@ -257,11 +257,17 @@ def agreement(network: FusionNetwork, votes: CremadVotes) -> dict[str, list[floa
 
 
 def train(data: Path, run: Path, recipe: Recipe, **shape: int) -> FusionNetwork:
-    """Fit on the train actors, calibrate on the validation actors, and leave weights and log in ``run``."""
+    """Fit on the train actors, calibrate on the validation actors, fit again on both, and leave weights and log in ``run``.
+
+    The second fit has the same recipe and keeps the first one's calibration, as no actor is left to measure its own.
+    """
     began = time.perf_counter()
     train_votes, val_votes = CremadVotes(data, "train"), CremadVotes(data, "val")
-    network = fit(train_votes, recipe, **shape)
-    calibrate(network, val_votes)
+    first = fit(train_votes, recipe, **shape)
+    calibrate(first, val_votes)
+    network = fit(CremadVotes(data, "train", "val"), recipe, **shape)
+    network.alone_widen.copy_(first.alone_widen)
+    network.both_widen.copy_(first.both_widen)
     run.mkdir(parents=True, exist_ok=True)
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, run / "fusion.safetensors")
     log = {
@@ -269,8 +275,8 @@ def train(data: Path, run: Path, recipe: Recipe, **shape: int) -> FusionNetwork:
         "shape": shape,
         "seconds": round(time.perf_counter() - began, 1),
         "parameters": sum(p.numel() for p in network.parameters()),
-        "train": agreement(network, train_votes),
-        "val": agreement(network, val_votes),
+        "train": agreement(first, train_votes),
+        "val": agreement(first, val_votes),
     }
     (run / "log.jsonl").write_text(json.dumps(log) + "\n")
     return network

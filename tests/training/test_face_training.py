@@ -18,7 +18,15 @@ from affectstream.multimodal import metrics
 from affectstream.multimodal.terms import TERM_MEAN
 from affectstream.multimodal.training.calibrate import calibrate
 from affectstream.multimodal.training.export import largest_difference
-from affectstream.multimodal.training.face import Augment, Recipe, plain_crops, sampling_weights, to_tensor, train
+from affectstream.multimodal.training.face import (
+    Augment,
+    Cycle,
+    Recipe,
+    plain_crops,
+    sampling_weights,
+    to_tensor,
+    train,
+)
 from affectstream.multimodal.training.losses import affect_loss, beta_nll, concordance, soft_cross_entropy
 
 RNG = np.random.default_rng(0)
@@ -128,7 +136,7 @@ def test_both_sizes_answer_in_range_and_have_the_size_they_claim() -> None:
 
 def test_a_run_that_broke_off_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     data = ferplus_folder(tmp_path)
-    recipe = Recipe(epochs=2, batch=16, warmup=0.5)
+    recipe = Recipe(cycles=(Cycle(1, 1.5e-3), Cycle(1, 8e-4)), batch=16)
     train(data, tmp_path / "whole", recipe)
     train(data, tmp_path / "parts", recipe, stop_after=1)
     train(data, tmp_path / "parts", recipe)

@@ -130,7 +130,7 @@ def test_what_an_absent_modality_holds_reaches_neither_answer_nor_gradient(votes
 
 def test_training_is_the_same_for_a_seed_beats_one_modality_and_covers(folder: Path, tmp_path: Path) -> None:
     network = train(folder, tmp_path / "run", SMALL, width=16, memory=4, members=2)
-    again = fit(CremadVotes(folder, "train"), SMALL, width=16, memory=4, members=2)
+    again = fit(CremadVotes(folder, "train", "val"), SMALL, width=16, memory=4, members=2)
     for name, value in again.state_dict().items():
         if not name.endswith("widen"):
             torch.testing.assert_close(network.state_dict()[name], value, rtol=0, atol=0, msg=name)
