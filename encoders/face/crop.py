@@ -117,9 +117,9 @@ def _region(
 
 
 def _within(low: float, high: float, length: int) -> tuple[int, int]:
-    """The whole pixels from ``low`` to ``high`` that exist, at least one."""
-    first = min(max(math.floor(low), 0), length - 1)
-    return first, min(max(math.ceil(high), first + 1), length)
+    """The whole pixels from ``low`` to ``high`` that exist, at least one; rounding errors do not take in one more."""
+    first = min(max(math.floor(low + 1e-6), 0), length - 1)
+    return first, min(max(math.ceil(high - 1e-6), first + 1), length)
 
 
 def _shrink(

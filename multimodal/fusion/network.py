@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-MODALITIES = ("face", "speech")
+from affectstream.multimodal.fusion.learned import MODALITIES
+
 TOKEN = 3 + 3 + 6 + 3 + 2  # mean, log-variance, shares, log worth in voters, presence, are shares known
 KNEE = 0.001  # evidence balance (Gini, 0 to 1) at which the gate is about half open
 LOG_VAR_RANGE = (-8.0, 1.0)

@@ -31,7 +31,8 @@ from affectstream.datasets.cremad_votes import (
     sampling_variance,
     shares,
 )
-from affectstream.multimodal.fusion.network import MODALITIES, Fusion, FusionNetwork, Parts
+from affectstream.multimodal.fusion.learned import MODALITIES
+from affectstream.multimodal.fusion.network import Fusion, FusionNetwork, Parts
 from affectstream.multimodal.metrics import ccc
 from affectstream.multimodal.training.losses import beta_nll, concordance, soft_cross_entropy
 

@@ -19,8 +19,8 @@ from safetensors.torch import load_file
 
 from affectstream.datasets.cremad_votes import CremadVotes
 from affectstream.encoders.runtime import open_session, run_session
-from affectstream.multimodal.fusion.learned import EMOTIONS, NAME, RATE, contract
-from affectstream.multimodal.fusion.network import MODALITIES, FusionNetwork
+from affectstream.multimodal.fusion.learned import EMOTIONS, MODALITIES, NAME, RATE, contract
+from affectstream.multimodal.fusion.network import FusionNetwork
 from affectstream.multimodal.metrics import bootstrap, ccc, coverage, gaussian_nll, mae, pcc, rmse
 from affectstream.multimodal.training.export import Card, to_onnx, write_checkpoint
 from affectstream.multimodal.training.fusion import Recipe, Said, exact, simulate
@@ -50,7 +50,7 @@ def scores(mean: NDArray[np.floating], variance: NDArray[np.floating], votes: Cr
     """Every metric by dimension; [value, low, high] where there is a 95 % bootstrap interval over actors."""
 
     def interval(measure: Any, *arrays: NDArray[np.floating]) -> dict[str, list[float]]:
-        low, high = bootstrap(measure, *arrays, groups=votes.actor)
+        low, high = bootstrap(measure, *arrays, groups=votes.actor, repeats=300)
         figures = np.stack([measure(*arrays), low, high], 1).round(4).tolist()
         return dict(zip(DIMENSIONS, figures, strict=True))
 
@@ -185,10 +185,11 @@ def _story(log: Mapping[str, Any]) -> str:
     recipe = log["recipe"]
     return (
         f"{recipe['updates']:,} updates of {recipe['batch']} simulated sequences of {recipe['steps']} instants, "
-        f"{log['seconds']:.0f} s on one CPU core, AdamW {recipe['rate']:g}, weight average {recipe['average']:g}, seed "
+        f"fitted twice, {log['seconds']:.0f} s on one CPU core in all, AdamW {recipe['rate']:g}, weight average {recipe['average']:g}, seed "
         f"{recipe['seed']}. With chance {recipe['exact']:g} a sequence holds the votes themselves, otherwise "
         f"{recipe['fewest']} to {recipe['most']} voters drawn again with lasting errors; one modality is away "
-        f"throughout with chance {recipe['whole']:g}, for a stretch with chance {recipe['span']:g}, never both. Loss: "
+        f"throughout with chance {recipe['whole']:g}, for a stretch with chance {recipe['span']:g}, never both; the memory "
+        f"is lost with chance {recipe['restart']:g} an instant. Loss: "
         "1 - CCC and beta-NLL of the answer and of each modality alone, and cross-entropy to the audio-visual shares"
     )
 
@@ -236,8 +237,9 @@ ratings of valence, arousal or dominance**. 95 % bootstrap intervals over actors
 | --- | --- | --- | --- | --- | --- |
 {chr(10).join(answers)}
 
-Baselines, fitted on the train and validation actors, as this network was. "affine" and "shares" are least squares; "matched" is "shares" stretched to the
-target's spread, which gives away squared error for CCC. Votes are noisy, about ten a clip, so 1 is out of reach.
+Baselines, fitted on the train and validation actors, as this network was. "affine" and "shares" are least squares;
+"matched" is "shares" stretched to the target's spread, which gives away squared error for CCC. Votes are noisy, about
+ten a clip, so 1 is out of reach.
 
 {table({**metrics["baselines"], **compared})}
 

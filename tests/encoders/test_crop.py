@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -163,6 +163,7 @@ def test_cutting_out_the_region_changes_nothing_where_the_picture_is_averaged_do
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.floats(-3, 3), st.floats(0.3, 3))
+@example(0, 1, 0.0, 1 / 3)  # the corners fall on whole pixels
 def test_a_shift_by_whole_pixels_changes_no_byte(right: int, down: int, angle: float, scale: float) -> None:
     picture = smooth_picture(400, 400)
     moved = np.zeros((460, 460), np.uint8)
