@@ -12,6 +12,7 @@ from affectstream.multimodal.dynamics.noise import difference
 from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
 
 Values = NDArray[np.float64]
+BLOCK = 4096  # moments that are plain floats at one time, so that memory stays small
 
 
 def estimate_dimension(
@@ -75,36 +76,47 @@ class _Run:
         decay = np.exp(-step / self.tau)
         jump = -np.expm1(-2 * step / self.tau) * self.rest
         weight = 1 / self.noise
-        sums = [
-            np.bincount(self.node, part, size).tolist()
-            for part in (
-                weight * self.rho**2,
-                -weight * self.rho,
-                weight,
-                -weight * self.rho * self.z,
-                weight * self.z,
-                weight * self.z**2,
-            )
-        ]
+        columns = np.stack(
+            [
+                decay,
+                jump,
+                *(
+                    np.bincount(self.node, part, size)
+                    for part in (
+                        weight * self.rho**2,
+                        -weight * self.rho,
+                        weight,
+                        -weight * self.rho * self.z,
+                        weight * self.z,
+                        weight * self.z**2,
+                    )
+                ),
+            ]
+        )
         odd = bytearray(size)  # moments that hold a look after a gated one
         one_by_one = _Singly(self, gate, odd)
-        m, p = 0.0, self.rest
-        after: list[float] = []
-        for k, (f, q, aa, ab, bb, za, zb, zz) in enumerate(zip(decay.tolist(), jump.tolist(), *sums, strict=True)):
-            n, pn, pp = f * m, f * p, f * f * p + q  # now: mean, covariance with before, variance
-            ga, gb = za - aa * m - ab * n, zb - ab * m - bb * n
-            if zz - m * (za + ga) - n * (zb + gb) > gate or odd[k]:  # the sum of squared errors over their variances
-                aa, ab, bb, za, zb = one_by_one(k, m, p, n, pn, pp)
+        m, p, k = 0.0, self.rest, 0
+        out = np.empty((5, size))
+        for begin in range(0, size, BLOCK):
+            after: list[float] = []
+            for f, q, aa, ab, bb, za, zb, zz in columns[:, begin : begin + BLOCK].T.tolist():
+                n, pn, pp = f * m, f * p, f * f * p + q  # now: mean, covariance with before, variance
                 ga, gb = za - aa * m - ab * n, zb - ab * m - bb * n
-            t00, t01 = 1 + aa * p + ab * pn, aa * pn + ab * pp
-            t10, t11 = ab * p + bb * pn, 1 + ab * pn + bb * pp
-            scale = 1 / (t00 * t11 - t01 * t10)
-            va, vab, vb = (p * t11 - pn * t10) * scale, (pn * t00 - p * t01) * scale, (pp * t00 - pn * t01) * scale
-            before = m + va * ga + vab * gb
-            m, p = n + vab * ga + vb * gb, vb
-            after += (m, p, before, va, vab)
-        one_by_one.put_back()
-        mean, variance, *past = np.array(after).reshape(-1, 5).T
+                if (
+                    zz - m * (za + ga) - n * (zb + gb) > gate or odd[k]
+                ):  # the sum of squared errors over their variances
+                    aa, ab, bb, za, zb = one_by_one(k, m, p, n, pn, pp)
+                    ga, gb = za - aa * m - ab * n, zb - ab * m - bb * n
+                t00, t01 = 1 + aa * p + ab * pn, aa * pn + ab * pp
+                t10, t11 = ab * p + bb * pn, 1 + ab * pn + bb * pp
+                scale = 1 / (t00 * t11 - t01 * t10)
+                va, vab, vb = (p * t11 - pn * t10) * scale, (pn * t00 - p * t01) * scale, (pp * t00 - pn * t01) * scale
+                before = m + va * ga + vab * gb
+                m, p = n + vab * ga + vb * gb, vb
+                after += (m, p, before, va, vab)
+                k += 1
+            out[:, begin : begin + BLOCK] = np.array(after).reshape(-1, 5).T
+        mean, variance, *past = out
         last, spread = np.append(0.0, mean[:-1]), np.append(self.rest, variance[:-1])
         self._ahead = np.stack([last, spread, decay * last, decay * spread, decay**2 * spread + jump])
         return mean, variance, (past[0], past[1], past[2])
@@ -123,10 +135,10 @@ class _Singly:
 
     def __init__(self, run: _Run, gate: float, odd: bytearray) -> None:
         self.run, self.gate, self.odd = run, gate, odd
-        self.z, self.rho, self.noise = run.z.tolist(), run.rho.tolist(), run.noise.tolist()
+        self.z, self.rho, self.noise = (memoryview(part) for part in (run.z, run.rho, run.noise))  # quicker one by one
         self.second = np.where(run.before >= 0, run.before[np.maximum(run.before, 0)], -1)
         # nearly every passed-over look has a good one before it: compared with that beforehand, all at once
-        self.spare = [part.tolist() for part in run.against(np.arange(len(run.time)), self.second)]
+        self.spare = [memoryview(part) for part in run.against(np.arange(len(run.time)), self.second)]
 
     def __call__(
         self, k: int, m: float, p: float, n: float, pn: float, pp: float
@@ -162,24 +174,24 @@ class _Singly:
             self.z[j], self.rho[j], self.noise[j] = float(z[0]), float(rho[0]), float(noise[0])
         self.odd[run.node[j]] = 1
 
-    def put_back(self) -> None:
-        """Let the run have the looks as they were compared in the end."""
-        self.run.z, self.run.rho, self.run.noise = np.array(self.z), np.array(self.rho), np.array(self.noise)
-
 
 def _backward(
     mean: Values, variance: Values, past: Values, past_variance: Values, link: Values
 ) -> tuple[Values, Values, Values]:
     """Smoothed mean and variance (M,), and the covariance (M - 1,) of each moment with the next."""
     gain = link[1:] / variance[1:]
-    constant, spread = (past[1:] - gain * mean[1:]).tolist(), (past_variance[1:] - gain**2 * variance[1:]).tolist()
+    steps = np.stack([gain, past[1:] - gain * mean[1:], past_variance[1:] - gain**2 * variance[1:]])
+    smoothed, width = mean.copy(), variance.copy()
     x, v = float(mean[-1]), float(variance[-1])
-    means, spreads = [x], [v]
-    for g, a, b in zip(gain[::-1].tolist(), constant[::-1], spread[::-1], strict=True):
-        x, v = a + g * x, b + g * g * v
-        means.append(x)
-        spreads.append(v)
-    smoothed, width = np.array(means[::-1]), np.array(spreads[::-1])
+    for end in range(len(gain), 0, -BLOCK):
+        begin = max(end - BLOCK, 0)
+        means: list[float] = []
+        spreads: list[float] = []
+        for g, a, b in steps[:, begin:end].T[::-1].tolist():
+            x, v = a + g * x, b + g * g * v
+            means.append(x)
+            spreads.append(v)
+        smoothed[begin:end], width[begin:end] = means[::-1], spreads[::-1]
     return smoothed, width, gain * width[1:]
 
 
