@@ -180,7 +180,7 @@ class _Singly:
 
 def _floats(values: Values) -> MutableSequence[float]:
     """``values`` (n,) themselves, but plain floats when taken one by one, which is quicker."""
-    return cast(MutableSequence[float], memoryview(values))
+    return cast(MutableSequence[float], values.data)
 
 
 def _backward(
