@@ -61,13 +61,13 @@ def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> ND
     >>> similarity(np.array([[0.0, 0], [1, 0]]), np.array([[1.0, 1], [1, 3]])).round(6).tolist()
     [[0.0, -2.0, 1.0], [2.0, 0.0, 1.0]]
     """
-    s = np.asarray(source, np.float64) @ [1, 1j]
-    t = np.asarray(target, np.float64) @ [1, 1j]
-    s0, t0 = s.mean(), t.mean()
-    spread = float((abs(s - s0) ** 2).sum())
+    s = [complex(x, y) for x, y in source.tolist()]
+    t = [complex(x, y) for x, y in target.tolist()]
+    s0, t0 = sum(s) / len(s), sum(t) / len(t)
+    spread = sum(abs(a - s0) ** 2 for a in s)
     if spread < 1e-12:
         raise ValueError("face points coincide; wanted at least two different points to align a face")
-    factor = (np.conj(s - s0) * (t - t0)).sum() / spread
+    factor = sum((a - s0).conjugate() * (b - t0) for a, b in zip(s, t, strict=True)) / spread
     shift = t0 - factor * s0
     return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
 

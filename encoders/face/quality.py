@@ -3,6 +3,8 @@
 A turned-away, tiny or smeared face should count little; to a network that has to answer it looks angry.
 """
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -38,14 +40,14 @@ def turn(points: NDArray[np.floating]) -> tuple[float, float]:
     a profile where the eyes fall together, in eye-to-mouth distances; about 0.2 at 20 degrees, above 0.5 in profile. Pitch
     is how far the nose has moved along that line from its usual place, in eye-to-mouth distances.
     """
-    eyes, mouth = points[:2].mean(0), points[3:].mean(0)
-    down = mouth - eyes
-    height = max(float(np.hypot(*down)), 1e-6)
-    down = down / height
-    across = np.array([-down[1], down[0]])
-    width = max(float(np.hypot(*(points[1] - points[0]))), 0.6 * height)
-    nose = points[2] - eyes
-    return abs(float(nose @ across)) / width, float(nose @ down) / height - 0.56
+    (rx, ry), (lx, ly), (nx, ny), (mx, my), (kx, ky) = points.tolist()
+    ex, ey = (rx + lx) / 2, (ry + ly) / 2
+    dx, dy = (mx + kx) / 2 - ex, (my + ky) / 2 - ey
+    height = max(math.hypot(dx, dy), 1e-6)
+    dx, dy = dx / height, dy / height
+    width = max(math.hypot(lx - rx, ly - ry), 0.6 * height)
+    nx, ny = nx - ex, ny - ey
+    return abs(ny * dx - nx * dy) / width, (nx * dx + ny * dy) / height - 0.56
 
 
 def sharpness(crop: NDArray[np.uint8]) -> float:

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from affectstream.multimodal.types import DIMENSIONS
 
@@ -131,8 +132,6 @@ def watch(
     rules: Rules | None = None,
 ) -> tuple[Watch, list[Event]]:
     """Take in the estimate ``mean`` and ``sd`` (3,) of the second ``time``; the new memory and what has happened."""
-    from scipy.special import ndtr
-
     rules = rules or Rules()
     away = np.asarray(mean) - baseline
     out = np.stack([away, -away], 1).ravel()  # valence up, valence down, arousal up...

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaincc
 
 from affectstream.multimodal.timeline import Reading
 
@@ -55,8 +56,6 @@ def discord(readings: Mapping[str, Reading], count: int) -> Discord:
     >>> found.worst(0), bool(found.overall[0] < 1e-9)
     ((('face', 'text'), 0, 9.899494936611665), True)
     """
-    from scipy.special import gammaincc
-
     names = tuple(readings)
     shape = (len(names), count, 3)
     mean, variance = np.full(shape, np.nan), np.full(shape, np.nan)
