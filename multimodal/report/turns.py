@@ -67,7 +67,7 @@ def page(experiment: Experiment) -> str:
 
 After "Controlling Long-Horizon Behavior in Language Model Agents with Explicit State Dynamics" (arXiv 2601.16087).
 The paper's turns, parameters and definitions are not public: the dialogue and the definitions are ours, and one dialogue is
-one dialogue. Every turn is rated by itself; the agent's valence is that rating (stateless) or follows it.
+one dialogue: which way hysteresis goes with momentum depends on the pace of the turns. Every turn is rated by itself; the agent's valence is that rating (stateless) or follows it.
 
 {chr(10).join(lines)}
 

@@ -535,3 +535,25 @@ def test_at_rest_nothing_moves() -> None:
 def test_bad_values_are_refused(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("lag", "falling", "damping", "confidence", "seconds"),
+    [
+        (2.0, 0.5, 0.8, 0.5, 3600.0),
+        (0.05, 10.0, 0.3, 1.0, 600.0),
+        (0.05, 10.0, 0.8, 0.5, 600.0),
+        (0.5, 2.0, 0.3, 1.0, 3600.0),
+    ],
+)
+def test_an_hour_in_one_step_is_an_hour_in_many(
+    lag: float, falling: float, damping: float, confidence: float, seconds: float
+) -> None:
+    character = Character(lag=lag, lag_falling=falling, damping=damping, settle=20.0, mood_gain=0.5, mood_lag=300.0)
+    start, target = Affect(0.0, np.full(3, -0.8), np.full(3, 0.5), np.full(3, 0.3)), [0.4, 0.0, -0.3]
+    parts = start
+    for k in range(1, 41):
+        parts = step(character, parts, seconds * (k / 40) ** 3, target, confidence=confidence)
+    one = step(character, start, parts.time, target, confidence=confidence)
+    np.testing.assert_allclose(one.value, parts.value, atol=1e-8)
+    np.testing.assert_allclose(one.mood, parts.mood, atol=1e-8)
