@@ -127,7 +127,7 @@ def onsets_of_episodes(
     fine, affect, traces = simulate(seed, seconds, process=CALM, episodes=6)
     truth = np.stack([np.interp(times, fine, affect[:, d]) for d in range(3)], 1)
     answer = estimate(looks_of(traces), times, EPISODIC, smooth=False)
-    events = find_events(times, answer.mean, np.sqrt(answer.variance), process=EPISODIC)
+    events = find_events(times, answer.mean, np.sqrt(answer.variance), EPISODIC)
     return true_onsets(times, truth), [event for event in events if event.kind == "onset"]
 
 

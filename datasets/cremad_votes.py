@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectstream.datasets.base import Sample, Target
-from affectstream.multimodal.terms import EXPRESSIONS, TERM_MEAN
+from affectstream.multimodal.terms import EXPRESSIONS, TERM_MEAN, expected_vad
 
 Split = Literal["train", "val", "test"]
 FILE = "cremad_votes.csv.gz"
@@ -72,7 +72,7 @@ def derived_vad(share: NDArray[np.floating]) -> NDArray[np.float32]:
     >>> derived_vad(np.array([0, 0, 0, 0.5, 0.5, 0])).round(3).tolist()
     [0.4050000011920929, 0.2549999952316284, 0.23000000417232513]
     """
-    return np.asarray(share, np.float32) @ EMOTION_VAD
+    return expected_vad(share, EMOTIONS).astype(np.float32)
 
 
 def sampling_variance(share: NDArray[np.floating], count: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from affectstream.multimodal.dynamics.batch import estimate
 from affectstream.multimodal.dynamics.estimator import causal_beliefs
-from affectstream.multimodal.dynamics.events import Disagreement, Event, Rules, Watch, watch
+from affectstream.multimodal.dynamics.events import Disagreement, Event, Watch, watch
 from affectstream.multimodal.dynamics.looks import Looks, looks_of
 from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
 from affectstream.multimodal.fusion.discord import Discord
@@ -38,7 +38,6 @@ def combine(
     *,
     reach: tuple[float, float] | None = None,
     causal: bool = False,
-    process: OrnsteinUhlenbeck | None = None,
 ) -> Combined:
     """Fuse the ``traces`` of one person ``hz`` times a second, and estimate the state.
 
@@ -46,7 +45,7 @@ def combine(
     what comes later. Without, the state at each instant comes from all looks, earlier and later. ``reach`` is the
     first and the last second to speak of, by default those of the traces.
     """
-    process = process or OrnsteinUhlenbeck()
+    process = OrnsteinUhlenbeck()
     prior = Prior(process.baseline, process.sd)
     begin, end = reach_of(traces.values()) if reach is None else reach
     times, ticks = grid(begin, end, hz), grid(begin, end, TICK)
@@ -64,7 +63,7 @@ def combine(
         mean, variance = answer.mean, answer.variance
     at, tick = np.searchsorted(asked, times), np.searchsorted(asked, ticks)
     state = state_trace(times, mean[at], variance[at], process, 1 / hz)
-    events = find_events(ticks, mean[tick], np.sqrt(variance[tick]), compared.discord, process)
+    events = find_events(ticks, mean[tick], np.sqrt(variance[tick]), process, compared.discord)
     return Combined(fused.trace(times, 1 / hz), state, events)
 
 
@@ -112,21 +111,17 @@ def find_events(
     ticks: NDArray[np.float64],
     mean: NDArray[np.float64],
     sd: NDArray[np.float64],
+    process: OrnsteinUhlenbeck,
     disagreement: Discord | None = None,
-    process: OrnsteinUhlenbeck | None = None,
-    rules: Rules | None = None,
 ) -> list[Event]:
     """Events of the estimates ``mean`` and ``sd`` (T, 3) at ``ticks`` (T,), and of the sources' ``disagreement`` then."""
-    process = process or OrnsteinUhlenbeck()
     memory, events = Watch(), []
     chance = np.ones(len(ticks)) if disagreement is None else disagreement.overall
     for k, time in enumerate(ticks.tolist()):
         quarrel = None
         if disagreement is not None and chance[k] < 1 and (worst := disagreement.worst(k)) is not None:
             quarrel = Disagreement(float(chance[k]), *worst)
-        memory, found = watch(
-            memory, time, mean[k], sd[k], baseline=process.baseline, disagreement=quarrel, rules=rules
-        )
+        memory, found = watch(memory, time, mean[k], sd[k], baseline=process.baseline, disagreement=quarrel)
         events += found
     return events
 

@@ -4,6 +4,7 @@
 for the state at any time; asking changes nothing.
 """
 
+from dataclasses import asdict
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -184,8 +185,6 @@ class Tracker:
 
     def snapshot(self) -> dict[str, Any]:
         """All that is known, as plain JSON values; :meth:`restore` gives the same bits back."""
-        from dataclasses import asdict
-
         return {
             "schema": "affect-tracker/1",
             "subject": self.subject,

@@ -1,8 +1,7 @@
 """A whole recording at once: the filter of :mod:`.filter`, and the Rauch-Tung-Striebel smoother, over all its looks.
 
-Independent first-order dimensions, the usual case, run in plain float arithmetic (:mod:`.scalar`), some fifty
-times faster than small matrices do: an hour of four modalities takes about a second. Every other process
-takes the matrices. Only the moments at which something was seen are steps; any other instant is read off
+Independent first-order dimensions, the usual case, run in plain float arithmetic (:mod:`.scalar`), which takes
+about a second for an hour of four modalities (benchmarks/dynamics_speed.py). Every other process takes matrices. Only the moments at which something was seen are steps; any other instant is read off
 between them, so that the answer does not depend on when it is asked for.
 """
 
@@ -128,8 +127,6 @@ def _read_smoothed(beliefs: list[Posterior], times: NDArray[np.float64], process
     known = smooth_beliefs(beliefs)
     if not known:
         return _read(beliefs, times, process)
-    rest, spread = process.stationary()
-    early = Smoothed(-np.inf, rest, spread, None)
     out: list[_Belief] = []
     last = np.searchsorted([b.time for b in known], times, side="right") - 1
     for time, k in zip(times.tolist(), last, strict=True):
@@ -138,13 +135,13 @@ def _read_smoothed(beliefs: list[Posterior], times: NDArray[np.float64], process
         elif k >= 0:
             out.append(between(process, known[k], known[k + 1], time))
         else:
-            out.append(_backward(process, known[0], early, time))
+            out.append(_backward(process, known[0], time))
     return out
 
 
-def _backward(process: Process, first: Smoothed, rest: Smoothed, time: float) -> _Belief:
+def _backward(process: Process, first: Smoothed, time: float) -> _Belief:
     """Before anything was seen: back from the ``first`` moment under the stationary process."""
+    rest, spread = process.stationary()
     there, _ = process.transition(first.time - time)
-    gain = np.linalg.solve(rest.covariance, there @ rest.covariance).T  # of x(time) on x(first)
-    covariance = rest.covariance + gain @ (first.covariance - rest.covariance) @ gain.T
-    return rest.mean + gain @ (first.mean - rest.mean), covariance
+    gain = np.linalg.solve(spread, there @ spread).T  # of x(time) on x(first)
+    return rest + gain @ (first.mean - rest), spread + gain @ (first.covariance - spread) @ gain.T

@@ -24,8 +24,8 @@ class Rules:
     ``on`` and ``off`` are distances from the baseline; ``likely`` the least probability that affect is beyond
     ``on`` (or back within ``off``); ``dwell`` (s) how long that must hold; ``reversal`` (s) within which an
     onset on the other side is also a shift; ``discordant`` the greatest chance of a disagreement by errors
-    alone that counts as discord, and ``quarrel`` (s) how long it must last. The defaults are the quickest that found
-    three quarters of simulated episodes with at most two false alarms a minute (benchmarks/dynamics_calibration.py).
+    alone that counts as discord, and ``quarrel`` (s) how long it must last. The defaults were
+    chosen on simulated episodes, for few false alarms and little delay (benchmarks/dynamics_calibration.py).
     """
 
     on: float = 0.20

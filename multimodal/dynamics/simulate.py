@@ -29,6 +29,7 @@ class Sensor:
 
 
 PROCESS = OrnsteinUhlenbeck(sd=(0.35, 0.35, 0.35))  # narrower than the default, so that it seldom meets the ends
+RATE = 25.0  # Hz at which the truth is drawn
 DRIFT = 20.0  # s over which a sensor's reliability changes
 SENSORS = {
     "face": Sensor(25.0, 0.30, 0.5, 0.04, silent=0.25, gap=2.0, outlying=0.03),
@@ -39,17 +40,17 @@ SENSORS = {
 
 
 def simulate(
-    seed: int, seconds: float, *, process: OrnsteinUhlenbeck = PROCESS, episodes: float = 0.0, rate: float = 25.0
+    seed: int, seconds: float, *, process: OrnsteinUhlenbeck = PROCESS, episodes: float = 0.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, Trace]]:
-    """Instants (G,) at ``rate`` Hz, the true affect (G, 3) at them, and a trace for each of :data:`SENSORS`.
+    """Instants (G,) at :data:`RATE` Hz, the true affect (G, 3) at them, and a trace for each of :data:`SENSORS`.
 
     The truth is drawn from ``process``, with ``episodes`` a minute on top, spread over the dimensions: one rises by .5 to .8 within half a
     second, stays for 4 to 12 s and falls back. It stays in [-1, 1] by reflection, which is rare. The same seed
     gives the same affect.
     """
     rng = np.random.default_rng(seed)
-    times = np.arange(round(seconds * rate)) / rate
-    transition, noise = process.transition(1 / rate)
+    times = np.arange(round(seconds * RATE)) / RATE
+    transition, noise = process.transition(1 / RATE)
     _, rest = process.stationary()
     decay, jump = transition.diagonal(), np.sqrt(noise.diagonal())
     draws = rng.normal(size=(len(times), 3))
