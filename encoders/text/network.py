@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from affectstream.encoders.network import Affect, AffectHead
 from affectstream.encoders.text.features import FEATURES
-from affectstream.encoders.text.int8 import unpack
+from affectstream.encoders.int8 import unpack
 
 VOCABULARY = 30522
 WIDTH = 384
