@@ -25,13 +25,12 @@ class Affect(NamedTuple):
     embedding: Tensor
 
 
-class AffectHead(nn.Module):
-    """Features (B, ``width``) to :class:`Affect`.
+class Calibrated(nn.Module):
+    """Calibrations that are part of a network's weights and start as the identity.
 
-    Three calibrations are part of the weights and start as the identity: ``gain`` and ``bias`` (3,) act on
-    the mean before its tanh, ``widen`` (3,) is added to the log-variance, ``log_prior`` (K,) to the logits.
-    They are fitted on a validation split after training (:mod:`affectstream.multimodal.training.calibrate`)
-    and are not trained by gradient.
+    ``gain`` and ``bias`` (3,) act on the mean before its tanh, ``widen`` (3,) is added to the log-variance, the logits are
+    multiplied by ``sharpen`` and ``log_prior`` (K,) is added. They are fitted on held-out data after training
+    (:mod:`affectstream.multimodal.training.calibrate`) and are not trained by gradient.
     """
 
     gain: Tensor
@@ -40,27 +39,38 @@ class AffectHead(nn.Module):
     sharpen: Tensor
     log_prior: Tensor
 
-    def __init__(self, width: int, labels: int, *, hidden: int | None = None, dropout: float = 0.0) -> None:
+    def __init__(self, labels: int) -> None:
         super().__init__()
-        hidden = hidden or width
-        self.norm = nn.LayerNorm(width)
-        self.hidden = nn.Linear(width, hidden)
-        self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(hidden, labels + 6)
-        self.labels = labels
         self.register_buffer("gain", torch.ones(3))
         self.register_buffer("bias", torch.zeros(3))
         self.register_buffer("widen", torch.zeros(3))
         self.register_buffer("sharpen", torch.ones(()))
         self.register_buffer("log_prior", torch.zeros(labels))
 
+    def calibrated(self, raw: Tensor, log_var: Tensor, logits: Tensor | None, embedding: Tensor) -> Affect:
+        """The answer whose mean before its tanh is ``raw`` (B, 3)."""
+        return Affect(
+            torch.tanh(raw * self.gain + self.bias),
+            log_var + self.widen,
+            None if logits is None else logits * self.sharpen + self.log_prior,
+            embedding,
+        )
+
+
+class AffectHead(Calibrated):
+    """Features (B, ``width``) to :class:`Affect`."""
+
+    def __init__(self, width: int, labels: int, *, hidden: int | None = None, dropout: float = 0.0) -> None:
+        super().__init__(labels)
+        hidden = hidden or width
+        self.norm = nn.LayerNorm(width)
+        self.hidden = nn.Linear(width, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(hidden, labels + 6)
+        self.labels = labels
+
     def forward(self, features: Tensor) -> Affect:
         embedding = torch.tanh(self.hidden(self.norm(features)))
         out = self.out(self.dropout(embedding))
         logits, mean, log_var = out.split([self.labels, 3, 3], dim=1)
-        return Affect(
-            torch.tanh(mean * self.gain + self.bias),
-            log_var.clamp(*LOG_VAR_RANGE) + self.widen,
-            logits * self.sharpen + self.log_prior if self.labels else None,
-            embedding,
-        )
+        return self.calibrated(mean, log_var.clamp(*LOG_VAR_RANGE), logits if self.labels else None, embedding)

@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from affectstream.encoders.face.encoder import FaceEncoder, FaceState
+from affectstream.encoders.speech.encoder import SpeechEncoder
 from affectstream.encoders.text.encoder import TextEncoder
 from affectstream.multimodal.combine import combine, reach_of
 from affectstream.multimodal.dynamics.events import Event
 from affectstream.multimodal.media import Media, probe
-from affectstream.multimodal.signals import read_video
+from affectstream.multimodal.signals import read_audio, read_video
 from affectstream.multimodal.subtitles import read_subtitles
 from affectstream.multimodal.types import Chunk, Observation, SignalError, Trace
 
-MODALITIES = ("face", "text")
+MODALITIES = ("face", "speech", "text")
 
 Progress = Callable[[float, float], None]  # seconds done, seconds in all
 
@@ -26,7 +27,7 @@ Progress = Callable[[float, float], None]  # seconds done, seconds in all
 class Result:
     """What one recording gave.
 
-    ``traces`` source to :class:`Trace`: "face/0", "face/1"..., "text", "fused", "state"; ``events`` onsets, offsets,
+    ``traces`` source to :class:`Trace`: "face/0", "face/1"..., "speech", "text", "fused", "state"; ``events`` onsets, offsets,
     shifts, recoveries and discord in the state; ``media`` what the file holds;
     ``words`` the utterances, (start s, end s, text); ``faces`` what was seen of each face; ``missing``
     modality to the reason it gave nothing; ``notes`` what went wrong without stopping the run; ``main_face``
@@ -59,6 +60,7 @@ class Encoders:
     """The networks a run needs, opened once for all its files; None where a modality was not asked for."""
 
     face: FaceEncoder | None
+    speech: SpeechEncoder | None
     text: TextEncoder | None
 
 
@@ -69,6 +71,7 @@ def open_encoders(modalities: Sequence[str] = MODALITIES) -> Encoders:
         raise ValueError(f"modalities are {', '.join(modalities) or 'none'}; wanted some of {', '.join(MODALITIES)}")
     return Encoders(
         FaceEncoder.load() if "face" in modalities else None,
+        SpeechEncoder.load() if "speech" in modalities else None,
         TextEncoder.load() if "text" in modalities else None,
     )
 
@@ -85,7 +88,7 @@ def score(
 ) -> Result:
     """Score the recording at ``path``.
 
-    Every frame of the video and every utterance is looked at, each at its own time; ``fused`` and ``state``
+    Every frame of the video, every stretch of voice and every utterance is looked at, each at its own time; ``fused`` and ``state``
     come ``hz`` times a second; with ``causal`` as a live run would have given them, else with what comes later
     known too. The words come from ``subtitles`` (.srt, .vtt) or from a text track in the
     file. ``progress`` is told how many seconds of how many are done.
@@ -110,6 +113,14 @@ def score(
                 traces |= found
                 if not faces.people:
                     missing["face"] = "no face was found in any frame"
+        if encoders.speech is not None:
+            if media.audio is None:
+                missing["speech"] = "the file has no audio track"
+            else:
+                found = _score_speech(encoders.speech, read_audio(path, seconds=10.0), media.duration, progress)
+                traces |= found
+                if not any(trace.observed.any() for trace in found.values()):
+                    missing["speech"] = "no voice was heard"
         if encoders.text is not None:
             words, found = _score_text(encoders.text, path, media, subtitles)
             traces |= found
@@ -122,7 +133,7 @@ def score(
     if not traces:
         reasons = "; ".join(f"{modality}: {why}" for modality, why in missing.items())
         raise SignalError(
-            f"{path}: nothing to score ({reasons}); wanted a video with a face, or words as --subtitles FILE"
+            f"{path}: nothing to score ({reasons}); wanted a face, a voice, or words as --subtitles FILE"
         )
     main = main_face(traces)
     combined = combine(of_one_person(traces, main), hz, reach=reach_of(traces.values()), causal=causal)
@@ -164,6 +175,22 @@ def _score_face(
     return state, _joined(parts)
 
 
+def _score_speech(
+    encoder: SpeechEncoder, chunks: Iterable[Chunk], duration: float | None, progress: Progress | None
+) -> dict[str, Trace]:
+    """Fold the speech encoder over the sound."""
+    state, rows = encoder.initial(), []
+    for chunk in chunks:
+        state, observations = encoder.observe(state, chunk)
+        rows += observations
+        if progress:
+            done = float(chunk.start + len(chunk) / chunk.rate)
+            progress(done, duration or done)
+    _, observations = encoder.finish(state)
+    rows = [row.without_embedding() for row in rows + observations]
+    return {rows[0].source: Trace.join(rows)} if rows else {}
+
+
 def _score_text(
     encoder: TextEncoder, path: Path, media: Media, subtitles: Path | str | None
 ) -> tuple[list[tuple[float, float, str]], dict[str, Trace]]:
@@ -197,4 +224,5 @@ def main_face(traces: dict[str, Trace]) -> int | None:
 
 def _weights(encoders: Encoders) -> dict[str, str]:
     opened = [encoder.checkpoint for encoder in (encoders.face, encoders.text) if encoder is not None]
+    opened += [] if encoders.speech is None else encoders.speech.checkpoints
     return {checkpoint.facts.name: checkpoint.sha256 for checkpoint in opened}

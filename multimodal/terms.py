@@ -55,19 +55,23 @@ TERM_CORRELATION = np.array(
     ]
 )
 
+# Further terms of the same ratings, which have a mean but no region of their own here.
+FURTHER_MEAN = {"boredom": (-0.65, -0.62, -0.33)}
+
 Covariance = Literal["diagonal", "bneto2026"]
 
 
 def expected_vad(share: ArrayLike, names: Sequence[str] = EXPRESSIONS) -> NDArray[np.float64]:
     """Expected term VAD (..., 3) of shares (..., K) of ``names``; they need not sum to 1.
 
-    Raises ValueError for a name that is not one of :data:`EXPRESSIONS`.
+    Raises ValueError for a name that is neither one of :data:`EXPRESSIONS` nor of :data:`FURTHER_MEAN`.
 
     >>> expected_vad([0.5, 0.5], ["neutral", "happiness"]).round(3).tolist()
     [0.405, 0.255, 0.23]
     """
     weight = np.asarray(share, np.float64)
-    return weight / np.maximum(weight.sum(-1, keepdims=True), 1e-12) @ TERM_MEAN[_rows(names)]
+    mean = np.array([FURTHER_MEAN[n] if n in FURTHER_MEAN else TERM_MEAN[_rows([n])[0]] for n in names])
+    return weight / np.maximum(weight.sum(-1, keepdims=True), 1e-12) @ mean
 
 
 def term_posterior(

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from affectstream.encoders.quality import ramp
+
 
 def face_quality(
     score: float,
@@ -57,16 +59,6 @@ def sharpness(crop: NDArray[np.uint8]) -> float:
     if contrast < 2:  # a flat patch holds no face
         return 0.0
     return (cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1].item() / contrast) ** 2
-
-
-def ramp(value: float, low: float, high: float) -> float:
-    """0 up to ``low``, 1 from ``high``, a smooth cubic between.
-
-    >>> [ramp(x, 0.0, 1.0) for x in (-1.0, 0.5, 2.0)]
-    [0.0, 0.5, 1.0]
-    """
-    x = min(max((float(value) - low) / (high - low), 0.0), 1.0)
-    return x * x * (3 - 2 * x)
 
 
 def _inside(box: NDArray[np.floating], picture: tuple[int, int]) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from affectstream.encoders.checkpoint import Checkpoint, CheckpointError, checkpoint_folder, load, sha256_of
+from affectstream.encoders.quality import doubted
 from affectstream.encoders.text.clean import clean
 from affectstream.encoders.text.features import FEATURES, features
 from affectstream.encoders.text.language import english
@@ -118,10 +119,9 @@ class TextEncoder:
         mean, variance, embedding = self._network(text, spelling)
         mean, variance = np.tanh(self.gain * mean), self.gain**2 * variance
         sure = english(text)
-        unread = np.maximum(self.prior_sd**2, variance)  # not having read is never surer than having read
-        variance = sure * variance + (1 - sure) * (unread + sure * mean**2)
+        mean, variance = doubted(mean, variance, sure, self.prior_sd)
         words = max(len(text.split()), 0.5)
-        return Reading(sure * mean, variance, sure * (1 - 0.5**words), embedding)
+        return Reading(mean, variance, sure * (1 - 0.5**words), embedding)
 
     def _network(
         self, text: str, spelling: NDArray[np.float32]

@@ -13,7 +13,9 @@ from affectstream.multimodal.report.table import FORMATS, check_formats
 from affectstream.multimodal.score import MODALITIES, Encoders, Result, open_encoders, score
 from affectstream.multimodal.types import DIMENSIONS, SignalError
 
-MEDIA = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".mpg", ".mpeg", ".ts", ".wmv", ".gif"}
+VIDEO = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".mpg", ".mpeg", ".ts", ".wmv", ".gif"}
+AUDIO = {".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".wma", ".aiff", ".aif"}
+MEDIA = VIDEO | AUDIO
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
-from affectstream.encoders.network import Affect, AffectHead
+from affectstream.encoders.network import Affect, Calibrated
 from affectstream.multimodal.training.losses import concordance, soft_cross_entropy, squared_error
 
 
 @torch.no_grad()
-def calibrate(head: AffectHead, output: Affect, vad: Tensor, labels: Tensor | None = None) -> None:
+def calibrate(head: Calibrated, output: Affect, vad: Tensor, labels: Tensor | None = None) -> None:
     """Fit ``head``'s calibration to its uncalibrated ``output`` on a validation split.
 
     ``vad`` (n, 3), NaN where unknown; ``labels`` (n, K) distributions. Raises ValueError if the head is

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -15,7 +15,6 @@ from safetensors.numpy import save_file
 from torch import Tensor, nn
 
 from affectstream.encoders.checkpoint import sha256_of
-from affectstream.encoders.network import Affect
 from affectstream.encoders.runtime import open_session
 from affectstream.multimodal.types import Facts
 
@@ -41,7 +40,7 @@ class _Named(nn.Module):
         self.network = network
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        answer: Affect = self.network(*inputs)
+        answer: NamedTuple = self.network(*inputs)
         return tuple(part for part in answer if part is not None)
 
 
@@ -57,14 +56,15 @@ def weights_sha256(tensors: Mapping[str, NDArray[Any]]) -> str:
 def to_onnx(
     network: nn.Module, inputs: Mapping[str, Tensor], dynamic: Mapping[str, Mapping[int, str]], path: Path
 ) -> None:
-    """Write ``network`` to ``path`` with its inputs and outputs named; ``dynamic`` names the free axes of each input.
+    """Write ``network`` to ``path`` with its inputs and outputs named; ``dynamic`` names the free axes of each input, and of
+    an output that has more of them than its batch.
 
     Uses the TorchScript exporter: the one built on torch.export fails on MaxViT with a free batch axis.
     """
     network.eval()
     answer = network(*inputs.values())
     outputs = [name for name, part in answer._asdict().items() if part is not None]
-    axes = {name: dict(free) for name, free in dynamic.items()} | {name: {0: "batch"} for name in outputs}
+    axes = {name: {0: "batch"} for name in outputs} | {name: dict(free) for name, free in dynamic.items()}
     torch.onnx.export(
         _Named(network).eval(),
         tuple(inputs.values()),
@@ -99,8 +99,11 @@ def write_checkpoint(
     checks: Sequence[Mapping[str, NDArray[Any]]],
     *,
     beside: Sequence[Path] = (),
+    frozen: bool = False,
 ) -> float:
     """Finish ``onnx_path`` and write its ``.safetensors`` (from ``tensors``) and ``.json`` beside it.
+
+    A ``frozen`` network is never trained on, so it gets no ``.safetensors``.
 
     The same facts go into both files. ``checks`` are real inputs on which torch and ONNX Runtime must agree
     to :data:`TOLERANCE`; returns the greatest difference seen and raises ValueError if it is larger.
@@ -113,11 +116,13 @@ def write_checkpoint(
     model = onnx.load(onnx_path)
     onnx.helper.set_model_props(model, {"facts": facts.to_json()})
     onnx.save(model, onnx_path)
-    weights_path = onnx_path.with_suffix(".safetensors")
-    save_file(dict(tensors), weights_path, metadata={"facts": facts.to_json()})
+    files = [onnx_path, *beside]
+    if not frozen:
+        files.insert(1, onnx_path.with_suffix(".safetensors"))
+        save_file(dict(tensors), files[1], metadata={"facts": facts.to_json()})
     body = {
         "facts": json.loads(facts.to_json()),
-        "files": {path.name: sha256_of(path) for path in (onnx_path, weights_path, *beside)},
+        "files": {path.name: sha256_of(path) for path in files},
         "metrics": dict(card.metrics),
         "trained": card.trained,
         "split": card.split,

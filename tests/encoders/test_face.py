@@ -13,8 +13,9 @@ from affectstream.datasets.london import London
 from affectstream.encoders.checkpoint import CheckpointError, checkpoint_folder, load
 from affectstream.encoders.face.crop import CropContract
 from affectstream.encoders.face.encoder import FaceEncoder
-from affectstream.encoders.face.quality import face_quality, ramp, sharpness, turn
+from affectstream.encoders.face.quality import face_quality, sharpness, turn
 from affectstream.encoders.face.track import ALIKE, look_of
+from affectstream.encoders.quality import ramp
 from affectstream.multimodal.types import Chunk, Observation, Trace
 
 RATE = 25.0

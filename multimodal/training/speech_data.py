@@ -1,0 +1,147 @@
+"""Recordings made ready to train on: their frames computed once, kept on disk, and cut into windows.
+
+A copy of a corpus is every recording varied with one seed. Backbone states are never computed again while a run's
+folder is kept.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from affectstream.datasets.clips import Clips, read_clip
+from affectstream.encoders.speech.backbone import Backbone
+from affectstream.encoders.speech.features import frames_of
+from affectstream.encoders.speech.hearing import Hearing, latest_speech, listen
+from affectstream.encoders.speech.spectrum import BANDS, COMPONENTS, HOP
+from affectstream.multimodal.training.speech_augment import varied
+
+Alter = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The frames of n recordings, one after the other.
+
+    ``quartets`` (F, 8, 40), ``states`` (F, depth, width), or (F, 0, 0) without a backbone, and ``presence`` (F,), all
+    float16 and on disk; recording i has the frames ``offset``[i] to ``offset``[i + 1].
+    """
+
+    quartets: NDArray[np.float16]
+    states: NDArray[np.float16]
+    presence: NDArray[np.float16]
+    offset: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offset) - 1
+
+
+class Batch(NamedTuple):
+    """Windows as the network takes them: (B, 8, 40, T), (B, T), and (B, T, depth, width) or None."""
+
+    quartets: Tensor
+    presence: Tensor
+    states: Tensor | None
+
+
+def prepare(clips: Clips, backbone: Backbone | None, folder: Path, *, name: str, alter: Alter | None = None) -> Prepared:
+    """The frames of all ``clips``, each changed by ``alter`` first, from ``folder`` if they are there already.
+
+    ``name`` says which corpus and change these are; recordings, backbone and name decide whether a cache is right.
+    The generator of recording i depends on name and i alone.
+    """
+    whole = hashlib.sha256(name.encode())
+    whole.update((backbone.name if backbone else "none").encode())
+    for clip in clips.clips:
+        whole.update(f"{clip.path.name} {clip.path.stat().st_size}".encode())
+    place = folder / f"{name}-{whole.hexdigest()[:12]}"
+    if not (place / "offset.npy").exists():
+        place.mkdir(parents=True, exist_ok=True)
+        _write(clips, backbone, place, name, alter)
+    parts = {part: np.load(place / f"{part}.npy", mmap_mode="r") for part in ("quartets", "states", "presence")}
+    return Prepared(**parts, offset=np.load(place / "offset.npy"))
+
+
+def copies(clips: Clips, backbone: Backbone | None, folder: Path, *, name: str, count: int) -> list[Prepared]:
+    """The corpus as it is, and ``count`` varied copies of it."""
+    voices = [read_clip(clip.path) for clip in clips.clips[:: max(len(clips) // 60, 1)]]
+    plain = prepare(clips, backbone, folder, name=name)
+    more = [
+        prepare(clips, backbone, folder, name=f"{name}-{k}", alter=lambda x, rng: varied(x, voices, rng))
+        for k in range(count)
+    ]
+    return [plain, *more]
+
+
+def presence_of(samples: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The chance (n // 320,) that each frame of a run ``samples`` (n,) is voice."""
+    state, heard = listen(Hearing(), samples)
+    left = len(samples) // HOP - len(heard.speech)
+    return np.concatenate([heard.speech, latest_speech(state, left)]).astype(np.float32)
+
+
+def _write(clips: Clips, backbone: Backbone | None, place: Path, name: str, alter: Alter | None) -> None:
+    quartets, states, presence, offset = [], [], [], [0]
+    for i, clip in enumerate(clips.clips):
+        samples = read_clip(clip.path)
+        if alter is not None:
+            samples = alter(samples, np.random.default_rng([*name.encode(), i]))
+        frames = frames_of(samples, backbone)
+        quartets.append(frames.quartets.astype(np.float16))
+        if frames.states is not None:
+            states.append(frames.states.astype(np.float16))
+        presence.append(presence_of(samples).astype(np.float16))
+        offset.append(offset[-1] + len(frames.quartets))
+    np.save(place / "quartets.npy", np.concatenate(quartets))
+    np.save(place / "states.npy", np.concatenate(states) if states else np.empty((offset[-1], 0, 0), np.float16))
+    np.save(place / "presence.npy", np.concatenate(presence))
+    np.save(place / "offset.npy", np.array(offset))  # last: it says that the rest is whole
+
+
+Pick = tuple[int, int, int, int]  # set, recording, first frame, frames
+
+
+def windows(sets: Sequence[Prepared], pick: Sequence[Pick], length: int) -> Batch:
+    """A batch of windows of ``length`` frames, each stretch of ``pick`` at the end of its own."""
+    quartets = np.zeros((len(pick), len(COMPONENTS), BANDS, length), np.float32)
+    presence = np.zeros((len(pick), length), np.float32)
+    depth = sets[0].states.shape[1:]
+    states = np.zeros((len(pick), length, *depth), np.float32) if depth[0] else None
+    for row, (copy, clip, first, count) in enumerate(pick):
+        part = sets[copy]
+        at = slice(int(part.offset[clip]) + first, int(part.offset[clip]) + first + count)
+        quartets[row, :, :, length - count :] = part.quartets[at].transpose(1, 2, 0)
+        presence[row, length - count :] = part.presence[at]
+        if states is not None:
+            states[row, length - count :] = part.states[at]
+    return Batch(
+        torch.from_numpy(quartets), torch.from_numpy(presence), None if states is None else torch.from_numpy(states)
+    )
+
+
+def random_windows(
+    sets: Sequence[Prepared], clips: NDArray[np.integer], length: int, rng: np.random.Generator
+) -> list[Pick]:
+    """For each of ``clips`` a copy, and a stretch of it of 0.6 s up to ``length`` frames, as :func:`windows` wants them."""
+    pick = []
+    for clip in clips.tolist():
+        copy = int(rng.integers(len(sets)))
+        whole = int(sets[copy].offset[clip + 1] - sets[copy].offset[clip])
+        count = min(whole, length)
+        count = min(count, max(int(rng.uniform(0.5, 1.3) * count), 30))
+        pick.append((copy, clip, int(rng.integers(whole - count + 1)), count))
+    return pick
+
+
+def all_windows(part: Prepared, clip: int, length: int, hop: int) -> list[Pick]:
+    """Windows over one recording, the first ``length`` frames, or fewer if there are no more, then every ``hop``."""
+    whole = int(part.offset[clip + 1] - part.offset[clip])
+    if whole <= length:
+        return [(0, clip, 0, whole)]
+    return [(0, clip, first, length) for first in range(0, whole - length + 1, hop)]
