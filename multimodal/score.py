@@ -4,6 +4,7 @@ import time as clock
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from affectstream.multimodal.media import Media, probe
 from affectstream.multimodal.signals import read_audio, read_video
 from affectstream.multimodal.subtitles import read_subtitles
 from affectstream.multimodal.types import Chunk, Observation, SignalError, Trace
+from affectstream.multimodal.words import ABSENT, Transcriber, open_transcriber, transcribe
 
 MODALITIES = ("face", "speech", "text")
 
@@ -29,7 +31,8 @@ class Result:
 
     ``traces`` source to :class:`Trace`: "face/0", "face/1"..., "speech", "text", "fused", "state"; ``events`` onsets, offsets,
     shifts, recoveries and discord in the state; ``media`` what the file holds;
-    ``words`` the utterances, (start s, end s, text); ``faces`` what was seen of each face; ``missing``
+    ``words`` the utterances, (start s, end s, text), and ``recognised`` whether they were taken from the sound;
+    ``faces`` what was seen of each face; ``missing``
     modality to the reason it gave nothing; ``notes`` what went wrong without stopping the run; ``main_face``
     the track that is fused, or None; ``weights`` checkpoint name to sha256; ``seconds`` the time it took.
     """
@@ -41,6 +44,7 @@ class Result:
     traces: dict[str, Trace]
     events: list[Event]
     words: list[tuple[float, float, str]]
+    recognised: bool
     faces: FaceState
     main_face: int | None
     missing: dict[str, str]
@@ -57,15 +61,27 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Encoders:
-    """The networks a run needs, opened once for all its files; None where a modality was not asked for."""
+    """The networks a run needs, opened once for all its files; None where a modality was not asked for.
+
+    ``words_model`` is a folder with the user's own speech recogniser, or None for the one that the extra "words" brings.
+    """
 
     face: FaceEncoder | None
     speech: SpeechEncoder | None
     text: TextEncoder | None
+    words_model: Path | None = None
+
+    @cached_property
+    def transcriber(self) -> Transcriber | None:
+        """The speech recogniser, opened when the first file without subtitles asks for it; None if it is not installed."""
+        return open_transcriber(self.words_model)
 
 
-def open_encoders(modalities: Sequence[str] = MODALITIES) -> Encoders:
-    """Open the shipped networks of ``modalities``; raises ValueError for one that does not exist."""
+def open_encoders(modalities: Sequence[str] = MODALITIES, words_model: Path | None = None) -> Encoders:
+    """Open the shipped networks of ``modalities``; raises ValueError for one that does not exist.
+
+    ``words_model`` is a folder with a speech recogniser of the user's own, for files without subtitles.
+    """
     unknown = sorted(set(modalities) - set(MODALITIES))
     if unknown or not modalities:
         raise ValueError(f"modalities are {', '.join(modalities) or 'none'}; wanted some of {', '.join(MODALITIES)}")
@@ -73,6 +89,7 @@ def open_encoders(modalities: Sequence[str] = MODALITIES) -> Encoders:
         FaceEncoder.load() if "face" in modalities else None,
         SpeechEncoder.load() if "speech" in modalities else None,
         TextEncoder.load() if "text" in modalities else None,
+        words_model,
     )
 
 
@@ -90,8 +107,8 @@ def score(
 
     Every frame of the video, every stretch of voice and every utterance is looked at, each at its own time; ``fused`` and ``state``
     come ``hz`` times a second; with ``causal`` as a live run would have given them, else with what comes later
-    known too. The words come from ``subtitles`` (.srt, .vtt) or from a text track in the
-    file. ``progress`` is told how many seconds of how many are done.
+    known too. The words come from ``subtitles`` (.srt, .vtt), from a text track in the
+    file or, if the extra "words" is installed, from its sound. ``progress`` is told how many seconds of how many are done.
 
     Raises SignalError, with one sentence that says what to do, if nothing in the file can be scored.
     """
@@ -104,6 +121,7 @@ def score(
         traces: dict[str, Trace] = {}
         missing: dict[str, str] = {}
         words: list[tuple[float, float, str]] = []
+        recognised = False
         faces = FaceState()
         if encoders.face is not None:
             if media.video is None:
@@ -122,19 +140,15 @@ def score(
                 if not any(trace.observed.any() for trace in found.values()):
                     missing["speech"] = "no voice was heard"
         if encoders.text is not None:
-            words, found = _score_text(encoders.text, path, media, subtitles)
+            spoken, where = _spoken(encoders, path, media, subtitles, progress)
+            words, found = _score_text(encoders.text, spoken)
             traces |= found
+            recognised = bool(words) and subtitles is None and not media.text
             if not words:
-                missing["text"] = (
-                    "no words: the file has no text track" if subtitles is None else "no words in the subtitles"
-                )
-                if subtitles is None:
-                    missing["text"] += " and no --subtitles were given"
+                missing["text"] = f"no words{where}"
     if not traces:
         reasons = "; ".join(f"{modality}: {why}" for modality, why in missing.items())
-        raise SignalError(
-            f"{path}: nothing to score ({reasons}); wanted a face, a voice, or words as --subtitles FILE"
-        )
+        raise SignalError(f"{path}: nothing to score ({reasons}); wanted a face, a voice, or words as --subtitles FILE")
     main = main_face(traces)
     combined = combine(of_one_person(traces, main), hz, reach=reach_of(traces.values()), causal=causal)
     traces |= {"fused": combined.fused, "state": combined.state}
@@ -146,11 +160,12 @@ def score(
         traces=traces,
         events=combined.events,
         words=words,
+        recognised=recognised,
         faces=faces,
         main_face=main,
         missing=missing,
         notes=[str(w.message) for w in caught],
-        weights=_weights(encoders),
+        weights=_weights(encoders, recognised),
         seconds=clock.monotonic() - began,
     )
 
@@ -191,13 +206,31 @@ def _score_speech(
     return {rows[0].source: Trace.join(rows)} if rows else {}
 
 
-def _score_text(
-    encoder: TextEncoder, path: Path, media: Media, subtitles: Path | str | None
-) -> tuple[list[tuple[float, float, str]], dict[str, Trace]]:
-    """Score the words, from ``subtitles`` or else from the file's own text track."""
-    if subtitles is None and not media.text:
+def _spoken(
+    encoders: Encoders, path: Path, media: Media, subtitles: Path | str | None, progress: Progress | None
+) -> tuple[Chunk | None, str]:
+    """What is said, from ``subtitles``, the file's text track or its sound; and where it was not found, should it be nothing."""
+    if subtitles is not None:
+        return read_subtitles(subtitles), " in the subtitles"
+    if media.text:
+        return read_subtitles(path), " in the file's text track"
+    if media.audio is None:
+        return None, ": the file has no text track and no sound, and no --subtitles were given"
+    transcriber = encoders.transcriber
+    if transcriber is None:
+        return None, f": the file has no text track, no --subtitles were given, and {ABSENT}"
+
+    def show(done: float) -> None:
+        if progress:
+            progress(done, media.duration or done)
+
+    return transcribe(transcriber, read_audio(path), show), " were recognised in the sound"
+
+
+def _score_text(encoder: TextEncoder, chunk: Chunk | None) -> tuple[list[tuple[float, float, str]], dict[str, Trace]]:
+    """Score the utterances of ``chunk``, if there is one."""
+    if chunk is None:
         return [], {}
-    chunk = read_subtitles(path if subtitles is None else subtitles)
     lasting = chunk.duration if chunk.duration is not None else np.zeros(len(chunk))
     words = [(float(t), float(t + d), str(s)) for t, d, s in zip(chunk.times, lasting, chunk.data, strict=True)]
     _, observations = encoder.observe(encoder.initial(), chunk)
@@ -222,7 +255,10 @@ def main_face(traces: dict[str, Trace]) -> int | None:
     return int(max(faces, key=lambda s: faces[s]).partition("/")[2]) if faces else None
 
 
-def _weights(encoders: Encoders) -> dict[str, str]:
+def _weights(encoders: Encoders, recognised: bool) -> dict[str, str]:
+    """Checkpoint name to sha256 of all that was used."""
     opened = [encoder.checkpoint for encoder in (encoders.face, encoders.text) if encoder is not None]
     opened += [] if encoders.speech is None else encoders.speech.checkpoints
-    return {checkpoint.facts.name: checkpoint.sha256 for checkpoint in opened}
+    used = {checkpoint.facts.name: checkpoint.sha256 for checkpoint in opened}
+    transcriber = encoders.transcriber if recognised else None
+    return used if transcriber is None else used | {transcriber.name: transcriber.sha256}

@@ -91,7 +91,7 @@ RULES = [
     Rule(
         "heavy libraries are imported where they are used",
         "*",
-        ("decord", "av", "mne", "matplotlib", "pyarrow"),
+        ("decord", "av", "mne", "matplotlib", "pyarrow", "faster_whisper", "ctranslate2", "soundfile"),
         top_only=True,
     ),
     Rule(
@@ -206,7 +206,12 @@ def test_the_rules_can_be_broken() -> None:
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-DISTRIBUTION = {"cv2": "opencv-python-headless", "pytorch_lightning": "pytorch-lightning", "sklearn": "scikit-learn"}
+DISTRIBUTION = {
+    "cv2": "opencv-python-headless",
+    "faster_whisper": "faster-whisper",
+    "pytorch_lightning": "pytorch-lightning",
+    "sklearn": "scikit-learn",
+}
 TRAINS = (
     "*/network.py",
     "encoders/speech/quaternion.py",
@@ -239,7 +244,19 @@ def test_whatever_is_imported_is_declared() -> None:
     assert not undeclared(PROJECT["dependencies"] + extras, top_only=False)
 
 
-HEAVY = ("torch", "cv2", "decord", "av", "matplotlib", "onnxruntime", "mne", "pyarrow", "pytorch_lightning", "timm")
+HEAVY = (
+    "torch",
+    "cv2",
+    "decord",
+    "av",
+    "matplotlib",
+    "onnxruntime",
+    "mne",
+    "pyarrow",
+    "pytorch_lightning",
+    "timm",
+    "faster_whisper",
+)
 
 
 @pytest.mark.parametrize(

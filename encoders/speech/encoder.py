@@ -26,7 +26,7 @@ from affectstream.encoders.speech.features import (
     join,
 )
 from affectstream.encoders.speech.hearing import Hearing, latest_speech, listen, sum_up, voice_quality
-from affectstream.encoders.speech.spectrum import BANDS, COMPONENTS, HOP, HIGH, LIFTER, LOW, RATE, SIZE
+from affectstream.encoders.speech.spectrum import BANDS, COMPONENTS, HIGH, HOP, LIFTER, LOW, RATE, SIZE
 from affectstream.multimodal.types import Chunk, Observation, SignalError
 
 NAME, ALONE = "speech-emodb", "speech-voice"  # with a backbone, and the voice branch alone
@@ -159,7 +159,10 @@ class SpeechEncoder:
             )
         answer = self.judge(frames, presence)
         mean, variance = doubted(
-            answer["mean"][0].astype(np.float64), np.exp(answer["log_var"][0].astype(np.float64)), quality, self._prior_sd
+            answer["mean"][0].astype(np.float64),
+            np.exp(answer["log_var"][0].astype(np.float64)),
+            quality,
+            self._prior_sd,
         )
         chance = np.exp(answer["logits"] - answer["logits"].max())
         return Observation(

@@ -58,7 +58,12 @@ class VoiceBranch(nn.Module):
         part = 1 if algebra == "quaternion" else 2
         self.width = WIDTH // part
         widths = [components, *(w // part for w in (16, 48, 96, WIDTH))]
-        kernels = [((5, 5), (2, 2), (2, 2)), ((3, 3), (2, 2), (1, 1)), ((3, 3), (2, 1), (1, 1)), ((BANDS // 8, 1), 1, 0)]
+        kernels = [
+            ((5, 5), (2, 2), (2, 2)),
+            ((3, 3), (2, 2), (1, 1)),
+            ((3, 3), (2, 1), (1, 1)),
+            ((BANDS // 8, 1), 1, 0),
+        ]
         layers: list[nn.Module] = []
         for (a, b), (kernel, stride, padding) in zip(zip(widths, widths[1:], strict=False), kernels, strict=True):
             layers += [_conv2d(algebra, a, b, kernel, stride, padding), _norm2d(algebra, b), nn.ReLU()]
@@ -93,6 +98,41 @@ class Pooling(nn.Module):
         return torch.cat([mean, (spread + 1e-5).sqrt()], 1)
 
 
+class Functionals(nn.Module):
+    """What a window's features come to without any network, as eGeMAPS has it (Eyben et al. 2016): (B, C, T) to (B, 128).
+
+    Of each feature, over the frames where there is a voice: mean, standard deviation, a soft maximum and minimum, and of its
+    change from frame to frame, smoothed over three, mean size and standard deviation; standardised, then one linear map.
+    """
+
+    def __init__(self, features: int, softness: float = 2.0) -> None:
+        super().__init__()
+        self.softness = softness
+        self.norm = nn.BatchNorm1d(6 * features, affine=False)
+        self.dropout = nn.Dropout(0.5)
+        self.out = nn.Linear(6 * features, WIDTH)
+
+    def forward(self, features: Tensor, presence: Tensor) -> Tensor:
+        weight = (presence + 1e-4)[:, None]
+        mean, spread = _moments(features, weight)
+        high, low = (
+            (features * (sign * self.softness * features + weight.log()).softmax(2)).sum(2) for sign in (1.0, -1.0)
+        )
+        change = (features[..., 3:] - features[..., :-3]) / 3  # from one mean of three frames to the next
+        inner = weight[..., 2:-1]
+        size, _ = _moments(change.abs(), inner)
+        _, jitter = _moments(change, inner)
+        pooled = torch.cat([mean, spread, high, low, size, jitter], 1)
+        return self.out(self.dropout(self.norm(pooled)))
+
+
+def _moments(features: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (B, C) of (B, C, T) with ``weight`` (B, 1, T)."""
+    part = weight / weight.sum(2, keepdim=True)
+    mean = (features * part).sum(2)
+    return mean, (((features - mean[..., None]).square() * part).sum(2) + 1e-5).sqrt()
+
+
 class SpeechNetwork(nn.Module):
     """A window of voice to :class:`Affect`.
 
@@ -114,7 +154,10 @@ class SpeechNetwork(nn.Module):
         if shape.voice:
             self.voice = VoiceBranch(components, shape.algebra, shape.dropout)
             self.voice_pool = Pooling(self.voice.width)
-            self.voice_plain = _embed(2 * components * BANDS, shape.dropout)
+            self.voice_norm = nn.BatchNorm1d(
+                2 * self.voice.width, affine=False
+            )  # so that neither part drowns the other
+            self.voice_plain = Functionals(components * BANDS)
             self.voice_out = _embed(2 * self.voice.width + WIDTH, shape.dropout)
             self.voice_project = nn.Linear(WIDTH, PROJECTED)
         if shape.states:
@@ -151,15 +194,13 @@ class SpeechNetwork(nn.Module):
     def embed_voice(self, ready: Tensor, frames: Tensor, presence: Tensor) -> Tensor:
         """What :meth:`frames` come to, (B, 128): their pooled statistics, and those of the quartets themselves."""
         pooled = self.voice_pool(frames, presence.unflatten(1, (-1, STRIDE)).amax(2))
-        weight = (presence + 1e-6) / (presence + 1e-6).sum(1, keepdim=True)
-        mean = (ready * weight[:, None, None]).sum(3)
-        spread = ((ready - mean[..., None]).square() * weight[:, None, None]).sum(3)
-        plain = torch.cat([mean, (spread + 1e-5).sqrt()], 1).flatten(1)
-        return self.voice_out(torch.cat([pooled, self.voice_plain(plain)], 1))
+        return self.voice_out(torch.cat([self.voice_norm(pooled), self.voice_plain(ready.flatten(1, 2), presence)], 1))
 
     def embed_latent(self, states: Tensor, presence: Tensor) -> Tensor:
         """What the backbone's ``states`` (B, T, depth, width) come to, (B, 128)."""
-        ready = self.latent_drop(((states - self.state_mean) / self.state_sd).flatten(2))
+        # What is dropped is dropped in all frames of a window: one number for each state's dimension.
+        scale = self.latent_drop(torch.ones_like(states[:, :1])) / self.state_sd
+        ready = ((states - self.state_mean) * scale).flatten(2)
         frames = nn.functional.gelu(self.latent(ready)).transpose(1, 2)
         return self.latent_out(self.latent_pool(frames, presence))
 

@@ -14,9 +14,9 @@ from safetensors import numpy
 from torch import Tensor, nn
 from torch.nn import functional
 
+from affectstream.encoders.int8 import unpack
 from affectstream.encoders.network import Affect, AffectHead
 from affectstream.encoders.text.features import FEATURES
-from affectstream.encoders.int8 import unpack
 
 VOCABULARY = 30522
 WIDTH = 384

@@ -39,7 +39,7 @@ def run(arguments: list[str]) -> int:
         jobs = list_jobs(options.inputs, options.out)
         if options.subtitles is not None and len(jobs) > 1:
             raise ValueError(f"--subtitles names one file but there are {len(jobs)} inputs; score them one by one")
-        encoders = open_encoders(modalities)
+        encoders = open_encoders(modalities, options.words_model)
     except (ValueError, CheckpointError) as error:
         print(f"affectstream score: {error}", file=sys.stderr)
         return 2
@@ -164,6 +164,12 @@ def _parser() -> argparse.ArgumentParser:
         "--causal", action="store_true", help="the state as a live run would have given it, from the past alone"
     )
     parser.add_argument("--subtitles", type=Path, metavar="FILE", help="the words, as .srt or .vtt")
+    parser.add_argument(
+        "--words-model",
+        type=Path,
+        metavar="DIR",
+        help="a Whisper model in CTranslate2's format, for files without subtitles (default: that of affectstream[words])",
+    )
     parser.add_argument(
         "--format", default="parquet", metavar="LIST", help=f"some of: {','.join(FORMATS)} (default parquet)"
     )

@@ -63,6 +63,7 @@ def _found(result: Result) -> dict[str, Any]:
         found["events"] = dict(sorted(Counter(event.kind for event in result.events).items()))
     if result.words:
         found["utterances"] = len(result.words)
+        found["words_from"] = "speech recognition" if result.recognised else "subtitles"
     return found
 
 

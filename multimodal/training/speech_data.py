@@ -50,7 +50,9 @@ class Batch(NamedTuple):
     states: Tensor | None
 
 
-def prepare(clips: Clips, backbone: Backbone | None, folder: Path, *, name: str, alter: Alter | None = None) -> Prepared:
+def prepare(
+    clips: Clips, backbone: Backbone | None, folder: Path, *, name: str, alter: Alter | None = None
+) -> Prepared:
     """The frames of all ``clips``, each changed by ``alter`` first, from ``folder`` if they are there already.
 
     ``name`` says which corpus and change these are; recordings, backbone and name decide whether a cache is right.
@@ -107,34 +109,41 @@ def _write(clips: Clips, backbone: Backbone | None, place: Path, name: str, alte
 Pick = tuple[int, int, int, int]  # set, recording, first frame, frames
 
 
-def windows(sets: Sequence[Prepared], pick: Sequence[Pick], length: int) -> Batch:
-    """A batch of windows of ``length`` frames, each stretch of ``pick`` at the end of its own."""
+def windows(sets: Sequence[Prepared], pick: Sequence[Pick], length: int, *, every: int = 1) -> Batch:
+    """A batch of windows of ``length`` frames, each stretch of ``pick`` at the end of its own.
+
+    States are those of the last of ``every`` so many frames.
+    """
     quartets = np.zeros((len(pick), len(COMPONENTS), BANDS, length), np.float32)
     presence = np.zeros((len(pick), length), np.float32)
     depth = sets[0].states.shape[1:]
-    states = np.zeros((len(pick), length, *depth), np.float32) if depth[0] else None
+    states = np.zeros((len(pick), length // every, *depth), np.float32) if depth[0] else None
     for row, (copy, clip, first, count) in enumerate(pick):
         part = sets[copy]
         at = slice(int(part.offset[clip]) + first, int(part.offset[clip]) + first + count)
         quartets[row, :, :, length - count :] = part.quartets[at].transpose(1, 2, 0)
         presence[row, length - count :] = part.presence[at]
         if states is not None:
-            states[row, length - count :] = part.states[at]
+            kept = count // every
+            states[row, length // every - kept :] = part.states[at][::-1][: kept * every : every][::-1]
     return Batch(
         torch.from_numpy(quartets), torch.from_numpy(presence), None if states is None else torch.from_numpy(states)
     )
 
 
 def random_windows(
-    sets: Sequence[Prepared], clips: NDArray[np.integer], length: int, rng: np.random.Generator
+    sets: Sequence[Prepared], clips: NDArray[np.integer], length: int, plain: float, rng: np.random.Generator
 ) -> list[Pick]:
-    """For each of ``clips`` a copy, and a stretch of it of 0.6 s up to ``length`` frames, as :func:`windows` wants them."""
+    """For each of ``clips`` a stretch of 0.6 s up to ``length`` frames, as :func:`windows` wants them.
+
+    With chance ``plain`` it is of the first of ``sets``, else of one of the others.
+    """
     pick = []
     for clip in clips.tolist():
-        copy = int(rng.integers(len(sets)))
+        copy = 0 if len(sets) == 1 or rng.random() < plain else int(rng.integers(1, len(sets)))
         whole = int(sets[copy].offset[clip + 1] - sets[copy].offset[clip])
         count = min(whole, length)
-        count = min(count, max(int(rng.uniform(0.5, 1.3) * count), 30))
+        count = min(count, max(int(rng.uniform(0.3, 1.8) * count), 30))
         pick.append((copy, clip, int(rng.integers(whole - count + 1)), count))
     return pick
 

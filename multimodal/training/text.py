@@ -26,8 +26,8 @@ from torch.nn import functional
 
 from affectstream.datasets.emobank import EmoBank
 from affectstream.datasets.goemotions import GoEmotions
-from affectstream.encoders.network import Affect
 from affectstream.encoders.int8 import pack, unpack
+from affectstream.encoders.network import Affect
 from affectstream.encoders.text.network import LOWER, Lower, TextNetwork, load_minilm
 from affectstream.multimodal.metrics import pcc
 from affectstream.multimodal.training.losses import beta_nll, concordance, squared_error

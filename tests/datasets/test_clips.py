@@ -35,7 +35,9 @@ def test_emodb_is_read_by_its_names(tmp_path: Path) -> None:
 
 def test_listeners_share_out_what_they_did_not_recognise(tmp_path: Path) -> None:
     write(tmp_path / "wav16k" / "03a01La.flac")
-    (tmp_path / "index.csv").write_text("file,speaker,text,emotion,gender,recog,natural\nwav16k/03a01La.flac,03,a01,boredom,m,88,70\n")
+    (tmp_path / "index.csv").write_text(
+        "file,speaker,text,emotion,gender,recog,natural\nwav16k/03a01La.flac,03,a01,boredom,m,88,70\n"
+    )
     share = EmoDB(tmp_path).share[0]
     assert share[EMOTIONS.index("boredom")] == pytest.approx(0.88)
     np.testing.assert_allclose(np.delete(share, EMOTIONS.index("boredom")), 0.02, atol=1e-6)

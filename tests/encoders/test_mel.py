@@ -20,7 +20,9 @@ def test_the_scale_goes_there_and_back() -> None:
 
 
 def test_log_mel_is_whispers_but_for_the_level() -> None:
-    samples = np.random.default_rng(0).standard_normal(8000).astype(np.float32) * np.linspace(0, 1, 8000, dtype=np.float32)
+    samples = np.random.default_rng(0).standard_normal(8000).astype(np.float32) * np.linspace(
+        0, 1, 8000, dtype=np.float32
+    )
     power = librosa.feature.melspectrogram(
         y=samples, sr=16000, n_fft=400, hop_length=160, n_mels=80, pad_mode="reflect", power=2.0
     )[:, :-1]

@@ -8,10 +8,10 @@ import pytest
 
 from affectstream.datasets.emobank import EmoBank
 from affectstream.encoders.checkpoint import CheckpointError, checkpoint_folder, sha256_of
+from affectstream.encoders.int8 import pack, unpack
 from affectstream.encoders.text.clean import clean
 from affectstream.encoders.text.encoder import LONGEST, NAME, TextEncoder, windows
 from affectstream.encoders.text.features import FEATURES, features
-from affectstream.encoders.int8 import pack, unpack
 from affectstream.encoders.text.language import english
 from affectstream.multimodal.types import Chunk, SignalError, Trace
 

@@ -1,0 +1,188 @@
+"""Speakers left out one by one: what a speech network says of those it never heard, under every recipe of the table.
+
+    python -m affectstream.multimodal.training.speech_folds --data FOLDER --run FOLDER [--workers 2]
+
+``FOLDER`` of ``--data`` holds ``emodb`` and ``nemo``. Every fold is kept in the run folder, so that a broken-off run goes
+on, and ``speech_table`` makes the tables of them.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from affectstream.datasets.clips import Clips
+from affectstream.datasets.emodb import EmoDB
+from affectstream.datasets.nemo import Nemo
+from affectstream.encoders.network import Affect
+from affectstream.encoders.speech.backbone import WhisperBackbone
+from affectstream.encoders.speech.encoder import ALONE, NAME
+from affectstream.encoders.speech.network import SpeechEnsemble
+from affectstream.multimodal.training.speech import Recipe, answers, train_member
+from affectstream.multimodal.training.speech_augment import CONDITIONS
+from affectstream.multimodal.training.speech_data import Prepared, copies, prepare
+
+BOTH = Recipe()
+VOICE = replace(BOTH, backbone=False)
+UNTAUGHT = replace(VOICE, taught=0.0)
+
+# The rows of the ablation table. All but the last two rows see no backbone when they run.
+RECIPES: dict[str, Recipe] = {
+    "both": BOTH,
+    "both, not aligned": replace(BOTH, contrast=0.0, taught=0.0),
+    "backbone alone": replace(BOTH, voice=False),
+    "voice": VOICE,
+    "voice, not aligned": UNTAUGHT,
+    "voice, not aligned, real": replace(UNTAUGHT, algebra="real"),
+    "voice, not aligned, amplitude": replace(UNTAUGHT, part="amplitude"),
+    "voice, not aligned, phase": replace(UNTAUGHT, part="phase"),
+}
+SHIPPED = {NAME: "both", ALONE: "voice"}  # checkpoint to recipe
+MEMBERS = 3  # networks in each that is shipped
+COPIES = {"emodb": 4, "nemo": 1}  # varied copies to train on beside the recordings as they are
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One network to train, on ``corpus`` without ``speaker`` and, if ``half`` is 0 or 1, without that half of the sentences."""
+
+    corpus: str
+    recipe: str
+    speaker: str
+    half: int | None = None
+    seed: int = 0
+
+    @property
+    def file(self) -> str:
+        """What its answers are called on disk."""
+        name = self.recipe.replace(", ", "_").replace(" ", "-")
+        half = "" if self.half is None else f".half{self.half}"
+        return f"{self.corpus}.{name}.{self.speaker}{half}.seed{self.seed}.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """A corpus with its frames: ``sets`` to train on, the first as it is; ``tests`` condition to what is tested on."""
+
+    clips: Clips
+    sets: list[Prepared]
+    tests: dict[str, Prepared]
+
+
+def open_corpus(name: str, data: Path, run: Path) -> Corpus:
+    """ "emodb" or "nemo" with its frames, computed if they are not in ``run`` yet."""
+    clips = EmoDB(data / "emodb") if name == "emodb" else Nemo(data / "nemo")
+    backbone = WhisperBackbone.load()
+    sets = copies(clips, backbone, run / "frames", name=name, count=COPIES[name])
+    tests = {"clean": sets[0]}
+    if name == "emodb":
+        tests |= {
+            condition: prepare(
+                clips, backbone, run / "frames", name=f"emodb, {condition}".replace("/", " "), alter=alter
+            )
+            for condition, alter in CONDITIONS.items()
+            if condition != "clean"
+        }
+    return Corpus(clips, sets, tests)
+
+
+def folds(corpora: dict[str, Corpus]) -> Iterator[Fold]:
+    """All folds of the tables, the most wanted first."""
+    speakers = {name: np.unique(corpus.clips.speaker).tolist() for name, corpus in corpora.items()}
+    for name in corpora:
+        for recipe in RECIPES:
+            yield from (Fold(name, recipe, speaker) for speaker in speakers[name])
+    for seed in range(1, MEMBERS):
+        for recipe in SHIPPED.values():
+            yield from (Fold("emodb", recipe, speaker, seed=seed) for speaker in speakers["emodb"])
+    yield from (Fold("emodb", "both", speaker, half) for speaker in speakers["emodb"] for half in (0, 1))
+
+
+def split(clips: Clips, fold: Fold) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices to train on and to test on: never the same speaker nor, where sentences are held out, the same sentence."""
+    own = clips.speaker == fold.speaker
+    if fold.half is None:
+        return np.flatnonzero(~own), np.flatnonzero(own)
+    sentences = np.unique(clips.sentence)
+    held = np.isin(clips.sentence, sentences[fold.half :: 2])
+    return np.flatnonzero(~own & ~held), np.flatnonzero(own & held)
+
+
+def run_fold(fold: Fold, corpus: Corpus, run: Path) -> None:
+    """Train and test ``fold``, and keep its answers."""
+    train, test = split(corpus.clips, fold)
+    network = SpeechEnsemble([train_member(corpus.sets, corpus.clips, train, RECIPES[fold.recipe], fold.seed)]).eval()
+    wide = fold.recipe in SHIPPED.values() and fold.half is None
+    kept: dict[str, NDArray[np.generic]] = {"clip": test}
+    for condition, part in corpus.tests.items() if wide else [("clean", corpus.tests["clean"])]:
+        said = answers(network, part, test)
+        kept |= {f"{condition}: {name}": value.numpy() for name, value in said._asdict().items() if name != "embedding"}
+    place = run / "folds" / fold.file
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with (partial := place.with_suffix(".part")).open("wb") as file:
+        np.savez(file, **kept)  # pyright: ignore[reportArgumentType]
+    partial.replace(place)
+
+
+def read_folds(
+    run: Path, corpus: str, recipe: str, condition: str = "clean", *, halves: bool = False, seeds: int = 1
+) -> tuple[NDArray[np.int64], Affect]:
+    """The recordings (n,) of all folds, and the answers to them, of networks that heard neither.
+
+    With ``seeds`` the answers of so many networks together, as :class:`SpeechEnsemble` joins them. Raises
+    FileNotFoundError if a fold is missing.
+    """
+    pattern = Fold(corpus, recipe, "*", seed=0).file
+    first = [path for path in sorted((run / "folds").glob(pattern)) if (".half" in path.name) == halves]
+    if not first:
+        raise FileNotFoundError(f"no folds {pattern} in {run / 'folds'}; run speech_folds first")
+    clips, parts = [], []
+    for path in first:
+        said: list[list[NDArray[np.float32]]] = []
+        for seed in range(seeds):
+            with np.load(path.with_name(path.name.replace("seed0", f"seed{seed}")), allow_pickle=False) as file:
+                said.append([file[f"{condition}: {key}"] for key in ("mean", "log_var", "logits")])
+                at = file["clip"]
+        clips.append(at)
+        mean, log_var, logits = (np.stack(column) for column in zip(*said, strict=True))
+        chance = np.exp(logits - logits.max(2, keepdims=True))
+        chance /= chance.sum(2, keepdims=True)
+        parts.append([mean.mean(0), np.log(np.exp(log_var).mean(0) + mean.var(0)), np.log(chance.mean(0) + 1e-6)])
+    mean, log_var, logits = (torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True))
+    return np.concatenate(clips), Affect(mean, log_var, logits, torch.empty(len(mean), 0))
+
+
+_opened: dict[str, Corpus] = {}  # in a worker, so that frames are opened once
+
+
+def _work(fold: Fold, data: Path, run: Path) -> Fold:
+    torch.set_num_threads(1)
+    if fold.corpus not in _opened:
+        _opened[fold.corpus] = open_corpus(fold.corpus, data, run)
+    run_fold(fold, _opened[fold.corpus], run)
+    return fold
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train and test every recipe with each speaker left out")
+    parser.add_argument("--data", type=Path, required=True, help="folder with emodb and nemo")
+    parser.add_argument("--run", type=Path, required=True, help="folder for frames and folds")
+    parser.add_argument("--workers", type=int, default=max((os.cpu_count() or 2) // 1, 1))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    corpora = {name: open_corpus(name, arguments.data, arguments.run) for name in COPIES}
+    wanted = [fold for fold in folds(corpora) if not (arguments.run / "folds" / fold.file).exists()]
+    with ProcessPoolExecutor(arguments.workers) as pool:
+        done = [pool.submit(_work, fold, arguments.data, arguments.run) for fold in wanted]
+        for k, future in enumerate(as_completed(done), 1):
+            print(f"{k} of {len(wanted)}: {future.result()}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

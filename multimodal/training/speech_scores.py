@@ -1,0 +1,152 @@
+"""How good a speech network is: on speakers it never heard, under noise, against other recipes and in another language."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from affectstream.datasets.clips import Clips
+from affectstream.encoders.network import Affect, Calibrated
+from affectstream.multimodal import metrics
+from affectstream.multimodal.training.calibrate import calibrate
+from affectstream.multimodal.training.speech_folds import MEMBERS, RECIPES, read_folds
+from affectstream.multimodal.types import DIMENSIONS
+
+# Halfway between the term means of neutral and of the nearest emotion on the other side: disgust, and anger.
+AROUSED, UNPLEASANT = 0.175, -0.255
+
+
+def calibrated(said: Affect, by: Calibrated) -> Affect:
+    """``said`` with the calibrations of ``by``."""
+    raw = torch.atanh(said.mean.clamp(-0.9999, 0.9999))
+    return by.calibrated(raw, said.log_var, said.logits, said.embedding)
+
+
+def calibrated_by_others(said: Affect, clean: Affect, clips: Clips, at: NDArray[np.integer]) -> Affect:
+    """Answers ``said`` to the recordings ``at``, each speaker's calibrated on the ``clean`` answers to all other speakers."""
+    vad, share = torch.from_numpy(clips.vad[at]), torch.from_numpy(clips.share[at])
+    parts: list[Affect] = []
+    order: list[NDArray[np.integer]] = []
+    for speaker in np.unique(clips.speaker[at]):
+        own = np.flatnonzero(clips.speaker[at] == speaker)
+        others = np.flatnonzero(clips.speaker[at] != speaker)
+        fit = Calibrated(len(clips.emotions))
+        calibrate(fit, rows(clean, others), vad[others], share[others])
+        parts.append(calibrated(rows(said, own), fit))
+        order.append(own)
+    back = np.argsort(np.concatenate(order))
+    mean, log_var, logits = (torch.cat([getattr(p, name) for p in parts]) for name in ("mean", "log_var", "logits"))
+    return rows(Affect(mean, log_var, logits, said.embedding), back)
+
+
+def rows(said: Affect, at: NDArray[np.integer]) -> Affect:
+    """The answers ``at`` of ``said``, which have logits."""
+    assert said.logits is not None
+    return Affect(said.mean[at], said.log_var[at], said.logits[at], said.embedding[at])
+
+
+def figure(metric: Callable[..., Any], groups: NDArray[Any], *arrays: NDArray[Any]) -> list[float]:
+    """A metric with its 95 % bootstrap interval over whole speakers."""
+    low, high = metrics.bootstrap(metric, *arrays, groups=groups, repeats=500)
+    return np.round([metric(*arrays), low, high], 4).tolist()
+
+
+def named(said: Affect, clips: Clips) -> NDArray[np.str_]:
+    """The likeliest emotion of each answer."""
+    assert said.logits is not None
+    return np.array(clips.emotions)[said.logits.argmax(1).numpy()]
+
+
+def scores(said: Affect, clips: Clips, at: NDArray[np.integer]) -> dict[str, Any]:
+    """Everything that is measured of answers to the recordings ``at``; classes only where the labels are the network's."""
+    speaker, emotion, vad = clips.speaker[at], clips.emotion[at], clips.vad[at]
+    mean, variance = said.mean.numpy(), said.log_var.exp().numpy()
+    out: dict[str, Any] = {"n": len(at), "speakers": len(np.unique(speaker))}
+    if said.logits is not None and said.logits.shape[1] == len(clips.emotions):
+        guess = named(said, clips)
+        each = [metrics.uar(guess[speaker == one], emotion[speaker == one]) for one in np.unique(speaker)]
+        out |= {
+            "uar": figure(metrics.uar, speaker, guess, emotion),
+            "accuracy": figure(metrics.accuracy, speaker, guess, emotion),
+            "macro_f1": round(metrics.macro_f1(guess, emotion), 4),
+            "uar_sd_over_speakers": round(float(np.std(each)), 4),
+        }
+    for d, dimension in enumerate(DIMENSIONS):
+        m, v, t = mean[:, [d]], variance[:, [d]], vad[:, [d]]
+        out[f"vad_derived_{dimension}"] = {
+            "ccc": figure(lambda a, b: metrics.ccc(a, b)[0], speaker, m, t),
+            "rmse": round(float(metrics.rmse(m, t)[0]), 4),
+            "mae": round(float(metrics.mae(m, t)[0]), 4),
+            "pcc": round(float(metrics.pcc(m, t)[0]), 4),
+            "sagr": round(float(metrics.sagr(m, t)[0]), 4),
+            "coverage_90": round(float(metrics.coverage(m, v, t)[0]), 4),
+            "nll": round(float(metrics.gaussian_nll(m, v, t)[0]), 4),
+        }
+    out["aroused_or_not_uar"] = figure(metrics.uar, speaker, mean[:, 1] > AROUSED, vad[:, 1] > AROUSED)
+    out["unpleasant_or_not_uar"] = figure(metrics.uar, speaker, mean[:, 0] > UNPLEASANT, vad[:, 0] > UNPLEASANT)
+    return out
+
+
+def ablations(run: Path, clips: Clips, corpus: str) -> dict[str, Any]:
+    """Each recipe's UAR on ``corpus``, and by how much it is above another's with a paired bootstrap over speakers."""
+    guesses: dict[str, NDArray[np.str_]] = {}
+    out: dict[str, Any] = {}
+    for recipe in RECIPES:
+        at, said = read_folds(run, corpus, recipe)
+        guess = np.empty(len(clips), clips.emotion.dtype)
+        guess[at] = named(said, clips)
+        guesses[recipe] = guess
+        each = [
+            metrics.uar(guess[clips.speaker == one], clips.emotion[clips.speaker == one]) for one in set(clips.speaker)
+        ]
+        out[recipe] = {
+            "uar": figure(metrics.uar, clips.speaker, guess, clips.emotion),
+            "uar_sd_over_speakers": round(float(np.std(each)), 4),
+        }
+
+    def gain(a: NDArray[Any], b: NDArray[Any], truth: NDArray[Any]) -> float:
+        return metrics.uar(a, truth) - metrics.uar(b, truth)
+
+    questions = {
+        "a voice branch beside the backbone": ("both", "backbone alone"),
+        "alignment, of both": ("both", "both, not aligned"),
+        "alignment, of the voice alone": ("voice", "voice, not aligned"),
+        "quaternions": ("voice, not aligned", "voice, not aligned, real"),
+        "phase beside amplitude": ("voice, not aligned", "voice, not aligned, amplitude"),
+        "amplitude beside phase": ("voice, not aligned", "voice, not aligned, phase"),
+    }
+    out["differences"] = {
+        what: figure(gain, clips.speaker, guesses[a], guesses[b], clips.emotion) for what, (a, b) in questions.items()
+    }
+    return out
+
+
+def robustness(run: Path, clips: Clips, recipe: str, conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """UAR, CCC and coverage of one recipe under each condition, and whether its variance knows its errors.
+
+    Calibrations are those of the clean answers to the other speakers. The rank correlation is Spearman's, between the
+    mean predicted variance and the mean squared error of every answer under every condition.
+    """
+    out: dict[str, Any] = {}
+    doubt, error = [], []
+    for condition in conditions:
+        at, said = read_folds(run, "emodb", recipe, condition, seeds=MEMBERS)
+        _, clean = read_folds(run, "emodb", recipe, seeds=MEMBERS)
+        said = calibrated_by_others(said, clean, clips, at)
+        wide = said.log_var.exp().numpy()
+        off = np.square(said.mean.numpy() - clips.vad[at])
+        doubt.append(wide.mean(1))
+        error.append(off.mean(1))
+        out[condition] = {
+            "uar": round(metrics.uar(named(said, clips), clips.emotion[at]), 4),
+            "ccc": metrics.ccc(said.mean.numpy(), clips.vad[at]).round(4).tolist(),
+            "coverage_90": metrics.coverage(said.mean.numpy(), wide, clips.vad[at]).round(4).tolist(),
+            "mean_sd": np.sqrt(wide).mean(0).round(4).tolist(),
+            "rank_correlation": round(float(spearmanr(wide.mean(1), off.mean(1)).statistic), 4),
+        }
+    rank = spearmanr(np.concatenate(doubt), np.concatenate(error)).statistic
+    return {"conditions": out, "variance_and_error_rank_correlation": round(float(rank), 4)}
