@@ -29,7 +29,7 @@ class Clips:
 
     ``emotions`` are the label names; ``share`` (n, K) is how far each clip is each of them, and ``vad`` (n, 3) its
     derived VAD, a re-expression of the emotion by term means and no rating (``vad_derived``). ``speaker``, ``sentence``
-    and ``emotion`` (n,) are names.
+    and ``emotion`` (n,) are names, ``label`` (n,) the emotion's place among the label names.
     """
 
     def __init__(self, clips: Sequence[Clip], emotions: tuple[str, ...], share: NDArray[np.floating]) -> None:
@@ -40,6 +40,7 @@ class Clips:
         self.speaker: NDArray[np.str_] = np.array([clip.speaker for clip in clips])
         self.sentence: NDArray[np.str_] = np.array([clip.sentence for clip in clips])
         self.emotion: NDArray[np.str_] = np.array([clip.emotion for clip in clips])
+        self.label: NDArray[np.int64] = np.array([emotions.index(clip.emotion) for clip in clips])
 
     def __len__(self) -> int:
         return len(self.clips)

@@ -30,11 +30,12 @@ def restore_rows(numbers: NDArray[np.int8], scale: NDArray[np.float32]) -> NDArr
     return numbers.astype(np.float32) * scale[:, None]
 
 
-def pack(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
-    """Every matrix of ``tensors`` as int8 under its name with its scales beside it; vectors as they are."""
+def pack(tensors: Mapping[str, NDArray[np.float32]], exact: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
+    """Every matrix of ``tensors`` as int8 under its name with its scales beside it; vectors, and matrices whose names end in one
+    of ``exact``, as they are."""
     packed: dict[str, NDArray[Any]] = {}
     for name, values in tensors.items():
-        if values.ndim == 2:
+        if values.ndim == 2 and not name.endswith(exact):
             packed[name], packed[name + SCALE] = round_rows(values)
         else:
             packed[name] = values

@@ -1,4 +1,4 @@
-"""Sound in, one row of affect every 0.4 s out: measure, hear, judge the last 3.2 s (ONNX Runtime; no torch).
+"""Sound in, one row of affect every 0.4 s out: measure, hear, judge the last 2 s (ONNX Runtime; no torch).
 
 ``SpeechEncoder.load()`` opens the shipped networks; fold ``observe`` over chunks of 16 kHz sound, then call ``finish``.
 """
@@ -36,7 +36,7 @@ GAP = 0.01  # s by which a chunk may begin off its time before a new run begins
 
 @dataclass(frozen=True, eq=False)
 class Listening:
-    """What is remembered between chunks: the run that is being heard, at most 3.2 s of its frames, and samples that wait.
+    """What is remembered between chunks: the run that is being heard, at most 2 s of its frames, and samples that wait.
 
     ``origin`` s is when the run began, None before there is one; ``done`` its samples in complete blocks; ``waiting``
     fewer than one block; ``past`` at most 1.2 s before those; ``until`` s, the time of the last row.
@@ -54,7 +54,7 @@ class Listening:
 class SpeechEncoder:
     """Voices to affect.
 
-    A gapless run of sound is taken in blocks of 0.4 s; after each the network judges the last 3.2 s of the run, or as much
+    A gapless run of sound is taken in blocks of 0.4 s; after each the network judges the last 2 s of the run, or as much
     as there is. Rows lie at the middle of what was judged. How the sound came in chunks makes no difference, and no
     row depends on what comes after its window.
     """
@@ -63,6 +63,7 @@ class SpeechEncoder:
         self.checkpoint = checkpoint
         self._backbone = backbone
         self._prior_sd = np.array(checkpoint.facts.extra["prior_sd"], np.float64)
+        self._elsewhere = np.square(np.array(checkpoint.facts.extra["elsewhere_sd"], np.float64))
         self._width = int(checkpoint.facts.extra["embedding"])
 
     @classmethod
@@ -89,7 +90,8 @@ class SpeechEncoder:
         """Take in ``chunk``, (n,) float32 mono at 16 kHz; returns the new state and at most one observation.
 
         It has a row for each block that was completed, from source "speech": NaN where no voice was heard, else the
-        network's answer, mixed with knowing nothing as far as the voice could not be heard. Quality is that of
+        network's answer, its variance raised by what a recording unlike those of the corpus may be off as a whole, and
+        mixed with knowing nothing as far as the voice could not be heard. Quality is that of
         :func:`affectstream.encoders.speech.hearing.voice_quality`. Where a chunk does not begin within 10 ms of where the
         last ended, the run is finished and another begun. Raises SignalError for other signals.
         """
@@ -158,12 +160,8 @@ class SpeechEncoder:
                 label_names=names,
             )
         answer = self.judge(frames, presence)
-        mean, variance = doubted(
-            answer["mean"][0].astype(np.float64),
-            np.exp(answer["log_var"][0].astype(np.float64)),
-            quality,
-            self._prior_sd,
-        )
+        variance = np.exp(answer["log_var"][0].astype(np.float64)) + self._elsewhere
+        mean, variance = doubted(answer["mean"][0].astype(np.float64), variance, quality, self._prior_sd)
         chance = np.exp(answer["logits"] - answer["logits"].max())
         return Observation(
             SOURCE,
@@ -178,7 +176,7 @@ class SpeechEncoder:
         )
 
     def judge(self, frames: Frames, presence: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """The network's outputs by name for one window: at most 160 ``frames``, and ``presence`` (160,) of a voice."""
+        """The network's outputs by name for one window: at most 100 ``frames``, and ``presence`` (100,) of a voice."""
         there = len(frames.quartets)
         quartets = np.zeros((1, len(COMPONENTS), BANDS, WINDOW), np.float32)
         quartets[0, :, :, WINDOW - there :] = frames.quartets.transpose(1, 2, 0)

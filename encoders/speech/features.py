@@ -16,7 +16,7 @@ from affectstream.encoders.speech.spectrum import BEFORE, HOP, RATE, quartets
 BLOCK = 20  # frames of 20 ms
 BLOCK_SAMPLES = BLOCK * HOP
 PAST_SAMPLES = 60 * HOP  # what a block is looked at with
-WINDOW = 8 * BLOCK  # frames that the network judges together, 3.2 s
+WINDOW = 5 * BLOCK  # frames that the network judges together, 2 s: longer ones tell more, and of more than one feeling
 HOP_SECONDS = BLOCK_SAMPLES / RATE
 WINDOW_SECONDS = WINDOW * HOP / RATE
 
@@ -40,7 +40,7 @@ def frames_of_block(past: NDArray[np.floating], block: NDArray[np.floating], bac
 
 
 def join(before: Frames, new: Frames) -> Frames:
-    """The last 160 frames of ``before`` and, after them, ``new``."""
+    """The last 100 frames of ``before`` and, after them, ``new``."""
     states = None
     if before.states is not None and new.states is not None:
         states = np.concatenate([before.states, new.states])[-WINDOW:]

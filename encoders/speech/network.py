@@ -7,6 +7,7 @@ time axis that is kept up to the pooling, valence, arousal and dominance with a 
 the loss (:mod:`affectstream.multimodal.training.speech`).
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -65,7 +66,7 @@ class VoiceBranch(nn.Module):
             ((BANDS // 8, 1), 1, 0),
         ]
         layers: list[nn.Module] = []
-        for (a, b), (kernel, stride, padding) in zip(zip(widths, widths[1:], strict=False), kernels, strict=True):
+        for (a, b), (kernel, stride, padding) in zip(itertools.pairwise(widths), kernels, strict=True):
             layers += [_conv2d(algebra, a, b, kernel, stride, padding), _norm2d(algebra, b), nn.ReLU()]
             layers += [nn.Dropout2d(dropout / 2)]
         self.spectral = nn.Sequential(*layers)
@@ -98,6 +99,18 @@ class Pooling(nn.Module):
         return torch.cat([mean, (spread + 1e-5).sqrt()], 1)
 
 
+class Standardised(nn.BatchNorm1d):
+    """Batch normalisation without gain and shift; in evaluation written out, because torch's exporter wants its width."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, affine=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training or self.running_mean is None or self.running_var is None:
+            return super().forward(input)
+        return (input - self.running_mean) * (self.running_var + self.eps).rsqrt()
+
+
 class Functionals(nn.Module):
     """What a window's features come to without any network, as eGeMAPS has it (Eyben et al. 2016): (B, C, T) to (B, 128).
 
@@ -108,7 +121,7 @@ class Functionals(nn.Module):
     def __init__(self, features: int, softness: float = 2.0) -> None:
         super().__init__()
         self.softness = softness
-        self.norm = nn.BatchNorm1d(6 * features, affine=False)
+        self.norm = Standardised(6 * features)
         self.dropout = nn.Dropout(0.5)
         self.out = nn.Linear(6 * features, WIDTH)
 
@@ -154,9 +167,7 @@ class SpeechNetwork(nn.Module):
         if shape.voice:
             self.voice = VoiceBranch(components, shape.algebra, shape.dropout)
             self.voice_pool = Pooling(self.voice.width)
-            self.voice_norm = nn.BatchNorm1d(
-                2 * self.voice.width, affine=False
-            )  # so that neither part drowns the other
+            self.voice_norm = Standardised(2 * self.voice.width)  # so that neither part drowns the other
             self.voice_plain = Functionals(components * BANDS)
             self.voice_out = _embed(2 * self.voice.width + WIDTH, shape.dropout)
             self.voice_project = nn.Linear(WIDTH, PROJECTED)
@@ -242,7 +253,8 @@ class SpeechEnsemble(Calibrated):
         mean = means.mean(0)
         variance = torch.stack([answer.log_var for answer in said]).exp().mean(0) + (means - mean).square().mean(0)
         chances = torch.stack([answer.logits.softmax(1) for answer in said if answer.logits is not None]).mean(0)
-        raw = torch.atanh(mean.clamp(-0.999, 0.999))
+        mean = mean.clamp(-0.999, 0.999)
+        raw = ((1 + mean) / (1 - mean)).log() / 2  # its atanh, which ONNX's exporter lacks
         log_var = variance.log().clamp(*LOG_VAR_RANGE)
         return self.calibrated(raw, log_var, (chances + 1e-6).log(), said[0].embedding)
 

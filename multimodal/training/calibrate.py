@@ -15,10 +15,13 @@ from affectstream.multimodal.training.losses import concordance, soft_cross_entr
 
 
 @torch.no_grad()
-def calibrate(head: Calibrated, output: Affect, vad: Tensor, labels: Tensor | None = None) -> None:
+def calibrate(
+    head: Calibrated, output: Affect, vad: Tensor, labels: Tensor | None = None, *, prior: bool = True
+) -> None:
     """Fit ``head``'s calibration to its uncalibrated ``output`` on a validation split.
 
-    ``vad`` (n, 3), NaN where unknown; ``labels`` (n, K) distributions. Raises ValueError if the head is
+    ``vad`` (n, 3), NaN where unknown; ``labels`` (n, K) distributions. Without ``prior`` logits are only sharpened, because
+    how often a class occurs in the split says nothing of how often it will be met. Raises ValueError if the head is
     calibrated already.
     """
     if not torch.equal(head.gain, torch.ones(3)) or head.widen.any():
@@ -37,7 +40,7 @@ def calibrate(head: Calibrated, output: Affect, vad: Tensor, labels: Tensor | No
     if output.logits is not None and labels is not None:
         logits = output.logits
         sharpen, prior = _fit(
-            lambda s, p: soft_cross_entropy(logits * s + p, labels) + 1e-3 * p.square().sum(),
+            lambda s, p: soft_cross_entropy(logits * s + (p if prior else 0 * p), labels) + 1e-3 * p.square().sum(),
             torch.ones(()),
             torch.zeros(logits.shape[1]),
         )

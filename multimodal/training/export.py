@@ -53,13 +53,24 @@ def weights_sha256(tensors: Mapping[str, NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
+def put_weights(network: nn.Module, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Fill ``network`` with arrays by name; RuntimeError if a name or a shape is another."""
+    network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+
+
 def to_onnx(
-    network: nn.Module, inputs: Mapping[str, Tensor], dynamic: Mapping[str, Mapping[int, str]], path: Path
+    network: nn.Module,
+    inputs: Mapping[str, Tensor],
+    dynamic: Mapping[str, Mapping[int, str]],
+    path: Path,
+    *,
+    fold: bool = True,
 ) -> None:
     """Write ``network`` to ``path`` with its inputs and outputs named; ``dynamic`` names the free axes of each input, and of
     an output that has more of them than its batch.
 
-    Uses the TorchScript exporter: the one built on torch.export fails on MaxViT with a free batch axis.
+    Without ``fold``, what follows from the weights alone is left for ONNX Runtime to work out when it opens the file, which
+    keeps quaternions as small there as they are here. Uses the TorchScript exporter: the one built on torch.export fails on MaxViT with a free batch axis.
     """
     network.eval()
     answer = network(*inputs.values())
@@ -73,6 +84,7 @@ def to_onnx(
         output_names=outputs,
         dynamic_axes=axes,
         opset_version=17,
+        do_constant_folding=fold,
         dynamo=False,
     )
 

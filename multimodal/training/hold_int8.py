@@ -14,7 +14,7 @@ from affectstream.encoders.int8 import SCALE, unpack
 
 
 def hold_int8(path: Path, packed: Mapping[str, NDArray[Any]]) -> None:
-    """Replace every weight matrix in the ONNX file by its int8 numbers and scales, multiplied out in the graph.
+    """Replace every matrix in the ONNX file that is int8 in ``packed`` by its numbers and scales, multiplied out in the graph.
 
     Written as Cast and Mul, which ONNX Runtime folds once when it opens the file. A DequantizeLinear it would
     fuse with the product after it and round the activations too: slower, and answers change by up to 0.01. Of
@@ -33,6 +33,8 @@ def hold_int8(path: Path, packed: Mapping[str, NDArray[Any]]) -> None:
         name = known.get(_key(values))
         if name is None:
             raise ValueError(f"{path} holds a matrix {tensor.name} {values.shape} that is not among the weights")
+        if packed[name].dtype != np.int8:
+            continue
         numbers, scale = packed[name], packed[name + SCALE][:, None]
         if numbers.shape != values.shape or not np.array_equal(unpack(packed)[name], values):
             numbers, scale = np.ascontiguousarray(numbers.T), scale.T

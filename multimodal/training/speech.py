@@ -42,7 +42,7 @@ class Recipe:
         0.3  # of the functionals, as a part of the others' rate: 1,920 numbers of 500 recordings overfit
     )
     decay: float = 0.1
-    length: int = 128  # frames of a training window
+    length: int = WINDOW  # frames of a training window
     plain: float = 0.6  # chance that a recording is taken as it is and not as a varied copy
     dropout: float = 0.3
     balance: float = 0.5  # power of a class's rarity by which its recordings are drawn more often
@@ -86,7 +86,8 @@ def shape_of(recipe: Recipe, labels: int, states: tuple[int, ...]) -> Shape:
         recipe.voice,
         "all" if recipe.part == "all" else "amplitude" if recipe.part == "amplitude" else "phase",
         "quaternion" if recipe.algebra == "quaternion" else "real",
-        *(states if recipe.backbone else (0, states[1])),
+        states[0] if recipe.backbone else 0,
+        states[1],
         recipe.dropout,
     )
 
@@ -144,7 +145,7 @@ def _loss(
         if lessons is not None and batch.states is not None:
             last = batch.states[:, STRIDE - 1 :: STRIDE] if recipe.backbone else batch.states
             taught = recipe.taught * lessons(frames, last, batch.presence)
-    if recipe.backbone:
+    if recipe.backbone and batch.states is not None:
         tokens.append(network.embed_latent(batch.states, batch.presence))
     loss = affect_loss(network.fuse(tokens), vad, share) + taught
     if len(tokens) == 2:
@@ -174,7 +175,7 @@ def _standardise(network: SpeechNetwork, part: Prepared, train: NDArray[np.integ
     taught = recipe.voice and recipe.taught > 0 and part.states.shape[1] > 0
     if not (recipe.backbone or taught):
         return None
-    at = np.concatenate([np.arange(part.offset[clip], part.offset[clip + 1], 4) for clip in train.tolist()])
+    at = np.concatenate([np.arange(int(part.offset[clip]), int(part.offset[clip + 1]), 4) for clip in train.tolist()])
     states = torch.from_numpy(part.states[at[part.presence[at] > 0.5]].astype(np.float32))
     if recipe.backbone:
         network.state_mean.copy_(states.mean(0))

@@ -137,7 +137,7 @@ def through_mp3(samples: Samples, kilobits: int) -> Samples:
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             out.mux(packet)
     file.seek(0)
-    with av.open(file) as coded:
+    with av.open(file, "r") as coded:
         decoded = np.concatenate([f.to_ndarray()[0] for f in coded.decode(audio=0)])
     shift = int(np.argmax(fftconvolve(decoded[: len(samples)], samples[::-1])[len(samples) - 1 :][:4000]))
     return np.pad(decoded[shift:], (0, len(samples)))[: len(samples)].astype(np.float32)

@@ -31,12 +31,12 @@ def baselines(clips: Clips, part: Prepared, run: Path) -> dict[str, Any]:
 
 
 def _left_out(clips: Clips, features: NDArray[np.floating], model: Any) -> float:
-    guess = np.empty(len(clips), clips.emotion.dtype)
+    guess = np.empty(len(clips), np.int64)
     for speaker in np.unique(clips.speaker):
         own = clips.speaker == speaker
         mean, sd = features[~own].mean(0), features[~own].std(0) + 1e-9
-        guess[own] = model.fit((features[~own] - mean) / sd, clips.emotion[~own]).predict((features[own] - mean) / sd)
-    return round(metrics.uar(guess, clips.emotion), 4)
+        guess[own] = model.fit((features[~own] - mean) / sd, clips.label[~own]).predict((features[own] - mean) / sd)
+    return round(metrics.uar(guess, clips.label), 4)
 
 
 def _means(part: Prepared, clip: int) -> NDArray[np.float32]:

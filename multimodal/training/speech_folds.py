@@ -45,6 +45,7 @@ RECIPES: dict[str, Recipe] = {
 }
 SHIPPED = {NAME: "both", ALONE: "voice"}  # checkpoint to recipe
 MEMBERS = 3  # networks in each that is shipped
+STEPS = {"emodb": 280, "nemo": 160}  # of training
 COPIES = {"emodb": 4, "nemo": 1}  # varied copies to train on beside the recordings as they are
 
 
@@ -95,13 +96,14 @@ def open_corpus(name: str, data: Path, run: Path) -> Corpus:
 def folds(corpora: dict[str, Corpus]) -> Iterator[Fold]:
     """All folds of the tables, the most wanted first."""
     speakers = {name: np.unique(corpus.clips.speaker).tolist() for name, corpus in corpora.items()}
-    for name in corpora:
-        for recipe in RECIPES:
-            yield from (Fold(name, recipe, speaker) for speaker in speakers[name])
+    for recipe in RECIPES:
+        yield from (Fold("emodb", recipe, speaker) for speaker in speakers["emodb"])
     for seed in range(1, MEMBERS):
         for recipe in SHIPPED.values():
             yield from (Fold("emodb", recipe, speaker, seed=seed) for speaker in speakers["emodb"])
-    yield from (Fold("emodb", "both", speaker, half) for speaker in speakers["emodb"] for half in (0, 1))
+    for recipe in RECIPES:
+        yield from (Fold("nemo", recipe, speaker) for speaker in speakers["nemo"])
+    yield from (Fold("emodb", "both", speaker, half) for half in (0, 1) for speaker in speakers["emodb"])
 
 
 def split(clips: Clips, fold: Fold) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -117,8 +119,9 @@ def split(clips: Clips, fold: Fold) -> tuple[NDArray[np.int64], NDArray[np.int64
 def run_fold(fold: Fold, corpus: Corpus, run: Path) -> None:
     """Train and test ``fold``, and keep its answers."""
     train, test = split(corpus.clips, fold)
-    network = SpeechEnsemble([train_member(corpus.sets, corpus.clips, train, RECIPES[fold.recipe], fold.seed)]).eval()
-    wide = fold.recipe in SHIPPED.values() and fold.half is None
+    recipe = replace(RECIPES[fold.recipe], steps=STEPS[fold.corpus])
+    network = SpeechEnsemble([train_member(corpus.sets, corpus.clips, train, recipe, fold.seed)]).eval()
+    wide = fold.recipe in SHIPPED.values() and fold.half is None and fold.seed == 0
     kept: dict[str, NDArray[np.generic]] = {"clip": test}
     for condition, part in corpus.tests.items() if wide else [("clean", corpus.tests["clean"])]:
         said = answers(network, part, test)
@@ -144,7 +147,7 @@ def read_folds(
         raise FileNotFoundError(f"no folds {pattern} in {run / 'folds'}; run speech_folds first")
     clips, parts = [], []
     for path in first:
-        said: list[list[NDArray[np.float32]]] = []
+        at, said = np.empty(0, np.int64), []
         for seed in range(seeds):
             with np.load(path.with_name(path.name.replace("seed0", f"seed{seed}")), allow_pickle=False) as file:
                 said.append([file[f"{condition}: {key}"] for key in ("mean", "log_var", "logits")])

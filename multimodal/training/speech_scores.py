@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from affectstream.datasets.clips import Clips
 from affectstream.encoders.network import Affect, Calibrated
 from affectstream.multimodal import metrics
 from affectstream.multimodal.training.calibrate import calibrate
-from affectstream.multimodal.training.speech_folds import MEMBERS, RECIPES, read_folds
+from affectstream.multimodal.training.speech_folds import RECIPES, read_folds
 from affectstream.multimodal.types import DIMENSIONS
 
 # Halfway between the term means of neutral and of the nearest emotion on the other side: disgust, and anger.
@@ -35,7 +35,7 @@ def calibrated_by_others(said: Affect, clean: Affect, clips: Clips, at: NDArray[
         own = np.flatnonzero(clips.speaker[at] == speaker)
         others = np.flatnonzero(clips.speaker[at] != speaker)
         fit = Calibrated(len(clips.emotions))
-        calibrate(fit, rows(clean, others), vad[others], share[others])
+        calibrate(fit, rows(clean, others), vad[others], share[others], prior=False)
         parts.append(calibrated(rows(said, own), fit))
         order.append(own)
     back = np.argsort(np.concatenate(order))
@@ -55,19 +55,19 @@ def figure(metric: Callable[..., Any], groups: NDArray[Any], *arrays: NDArray[An
     return np.round([metric(*arrays), low, high], 4).tolist()
 
 
-def named(said: Affect, clips: Clips) -> NDArray[np.str_]:
-    """The likeliest emotion of each answer."""
+def likeliest(said: Affect) -> NDArray[np.int64]:
+    """The likeliest emotion of each answer, by its place among the labels."""
     assert said.logits is not None
-    return np.array(clips.emotions)[said.logits.argmax(1).numpy()]
+    return said.logits.argmax(1).numpy()
 
 
 def scores(said: Affect, clips: Clips, at: NDArray[np.integer]) -> dict[str, Any]:
     """Everything that is measured of answers to the recordings ``at``; classes only where the labels are the network's."""
-    speaker, emotion, vad = clips.speaker[at], clips.emotion[at], clips.vad[at]
+    speaker, emotion, vad = clips.speaker[at], clips.label[at], clips.vad[at]
     mean, variance = said.mean.numpy(), said.log_var.exp().numpy()
     out: dict[str, Any] = {"n": len(at), "speakers": len(np.unique(speaker))}
     if said.logits is not None and said.logits.shape[1] == len(clips.emotions):
-        guess = named(said, clips)
+        guess = likeliest(said)
         each = [metrics.uar(guess[speaker == one], emotion[speaker == one]) for one in np.unique(speaker)]
         out |= {
             "uar": figure(metrics.uar, speaker, guess, emotion),
@@ -86,25 +86,25 @@ def scores(said: Affect, clips: Clips, at: NDArray[np.integer]) -> dict[str, Any
             "coverage_90": round(float(metrics.coverage(m, v, t)[0]), 4),
             "nll": round(float(metrics.gaussian_nll(m, v, t)[0]), 4),
         }
-    out["aroused_or_not_uar"] = figure(metrics.uar, speaker, mean[:, 1] > AROUSED, vad[:, 1] > AROUSED)
-    out["unpleasant_or_not_uar"] = figure(metrics.uar, speaker, mean[:, 0] > UNPLEASANT, vad[:, 0] > UNPLEASANT)
+    out["aroused_or_not_uar"] = figure(metrics.uar, speaker, _side(mean[:, 1], AROUSED), _side(vad[:, 1], AROUSED))
+    out["unpleasant_or_not_uar"] = figure(metrics.uar, speaker, _side(mean[:, 0], UNPLEASANT), _side(vad[:, 0], UNPLEASANT))
     return out
 
 
 def ablations(run: Path, clips: Clips, corpus: str) -> dict[str, Any]:
     """Each recipe's UAR on ``corpus``, and by how much it is above another's with a paired bootstrap over speakers."""
-    guesses: dict[str, NDArray[np.str_]] = {}
+    guesses: dict[str, NDArray[np.int64]] = {}
     out: dict[str, Any] = {}
     for recipe in RECIPES:
         at, said = read_folds(run, corpus, recipe)
-        guess = np.empty(len(clips), clips.emotion.dtype)
-        guess[at] = named(said, clips)
+        guess = np.empty(len(clips), np.int64)
+        guess[at] = likeliest(said)
         guesses[recipe] = guess
         each = [
-            metrics.uar(guess[clips.speaker == one], clips.emotion[clips.speaker == one]) for one in set(clips.speaker)
+            metrics.uar(guess[clips.speaker == one], clips.label[clips.speaker == one]) for one in set(clips.speaker)
         ]
         out[recipe] = {
-            "uar": figure(metrics.uar, clips.speaker, guess, clips.emotion),
+            "uar": figure(metrics.uar, clips.speaker, guess, clips.label),
             "uar_sd_over_speakers": round(float(np.std(each)), 4),
         }
 
@@ -120,7 +120,7 @@ def ablations(run: Path, clips: Clips, corpus: str) -> dict[str, Any]:
         "amplitude beside phase": ("voice, not aligned", "voice, not aligned, phase"),
     }
     out["differences"] = {
-        what: figure(gain, clips.speaker, guesses[a], guesses[b], clips.emotion) for what, (a, b) in questions.items()
+        what: figure(gain, clips.speaker, guesses[a], guesses[b], clips.label) for what, (a, b) in questions.items()
     }
     return out
 
@@ -134,19 +134,29 @@ def robustness(run: Path, clips: Clips, recipe: str, conditions: Mapping[str, An
     out: dict[str, Any] = {}
     doubt, error = [], []
     for condition in conditions:
-        at, said = read_folds(run, "emodb", recipe, condition, seeds=MEMBERS)
-        _, clean = read_folds(run, "emodb", recipe, seeds=MEMBERS)
+        at, said = read_folds(run, "emodb", recipe, condition)
+        _, clean = read_folds(run, "emodb", recipe)
         said = calibrated_by_others(said, clean, clips, at)
         wide = said.log_var.exp().numpy()
         off = np.square(said.mean.numpy() - clips.vad[at])
         doubt.append(wide.mean(1))
         error.append(off.mean(1))
         out[condition] = {
-            "uar": round(metrics.uar(named(said, clips), clips.emotion[at]), 4),
+            "uar": round(metrics.uar(likeliest(said), clips.label[at]), 4),
             "ccc": metrics.ccc(said.mean.numpy(), clips.vad[at]).round(4).tolist(),
             "coverage_90": metrics.coverage(said.mean.numpy(), wide, clips.vad[at]).round(4).tolist(),
             "mean_sd": np.sqrt(wide).mean(0).round(4).tolist(),
-            "rank_correlation": round(float(spearmanr(wide.mean(1), off.mean(1)).statistic), 4),
+            "rank_correlation": round(rank_correlation(wide.mean(1), off.mean(1)), 4),
         }
-    rank = spearmanr(np.concatenate(doubt), np.concatenate(error)).statistic
-    return {"conditions": out, "variance_and_error_rank_correlation": round(float(rank), 4)}
+    rank = rank_correlation(np.concatenate(doubt), np.concatenate(error))
+    return {"conditions": out, "variance_and_error_rank_correlation": round(rank, 4)}
+
+
+def _side(values: NDArray[np.floating], border: float) -> NDArray[np.int64]:
+    """1 above the ``border``, else 0."""
+    return (values > border).astype(np.int64)
+
+
+def rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Spearman's: the correlation of the ranks of two columns (n,)."""
+    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])

@@ -30,6 +30,7 @@ from affectstream.encoders.int8 import pack, unpack
 from affectstream.encoders.network import Affect
 from affectstream.encoders.text.network import LOWER, Lower, TextNetwork, load_minilm
 from affectstream.multimodal.metrics import pcc
+from affectstream.multimodal.training.export import put_weights
 from affectstream.multimodal.training.losses import beta_nll, concordance, squared_error
 from affectstream.multimodal.training.text_data import Prepared, open_tokenizer, prepare, similar_lengths
 from affectstream.multimodal.training.text_teacher import Lessons, sentence_vectors, teach
@@ -296,11 +297,6 @@ def train(emobank: Path, goemotions: Path, minilm: Path, run: Path, recipe: Reci
     calibrate(network, data.dev, data.dev_vad)
     save_file({name: value.numpy() for name, value in network.state_dict().items()}, run / "text.safetensors")
     return run / "text.safetensors"
-
-
-def put_weights(network: TextNetwork, weights: dict[str, NDArray[np.float32]]) -> None:
-    """Fill ``network`` with arrays by name; RuntimeError if a name or a shape is another."""
-    network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
 
 
 def main() -> None:

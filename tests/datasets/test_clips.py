@@ -47,12 +47,12 @@ def test_nemo_is_read_by_its_names(tmp_path: Path) -> None:
     write(tmp_path / "samples" / "WR0_surprised_64.wav", 24000)
     corpus = Nemo(tmp_path)
     assert (corpus.speaker[0], corpus.sentence[0], corpus.emotion[0]) == ("WR0", "64", "surprise")
-    assert corpus[0].signal.shape == (8000,)
+    assert len(corpus[0].signal) == 8000
 
 
 @pytest.mark.parametrize("corpus", [EmoDB, Nemo])
 def test_another_folder_is_refused(corpus: type[EmoDB | Nemo], tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no recordings in .*; wanted"):
+    with pytest.raises(FileNotFoundError, match=r"no recordings in .*; wanted"):
         corpus(tmp_path)
     write(tmp_path / "hello.wav")
     with pytest.raises(ValueError, match="wanted names such as"):

@@ -1,6 +1,7 @@
 """The speech encoder: features that depend on the run alone, a fold that any cut leaves the same, and what it makes of
 signals that are no voice."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from affectstream.datasets.clips import read_clip
 from affectstream.datasets.emodb import EmoDB
 from affectstream.encoders.checkpoint import CheckpointError
 from affectstream.encoders.speech.backbone import WhisperBackbone
@@ -38,7 +40,7 @@ def heard(
     """``samples`` from second ``start`` on, cut into chunks at ``cuts``, as one trace."""
     state, rows = encoder.initial(), []
     edges = [0, *sorted(cuts or []), len(samples)]
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         state, new = encoder.observe(state, Chunk("speech", start + a / RATE, RATE, samples[a:b]))
         rows += new
     rows += encoder.finish(state)[1]
@@ -66,8 +68,8 @@ def test_rows_lie_in_the_middle_of_what_was_judged(encoder: SpeechEncoder, voice
     ends = trace.time + trace.span / 2
     np.testing.assert_allclose(ends[:-1], 7 + 0.4 * np.arange(1, len(trace)), atol=1e-9)
     assert ends[-1] == pytest.approx(12, abs=0.02)
-    np.testing.assert_allclose(trace.span[:8], 0.4 * np.arange(1, 9), atol=1e-9)
-    assert trace.span.max() == pytest.approx(3.2)
+    np.testing.assert_allclose(trace.span[:5], 0.4 * np.arange(1, 6), atol=1e-9)
+    assert trace.span.max() == pytest.approx(2.0)
 
 
 def test_frames_do_not_depend_on_what_is_forgotten(voice: NDArray[np.float32]) -> None:
@@ -86,8 +88,8 @@ def test_gain_and_offset_hardly_count(encoder: SpeechEncoder, voice: NDArray[np.
     plain = heard(encoder, samples)
     for changed in (samples * 0.2, samples * 0.5 + np.float32(0.2)):
         trace = heard(encoder, changed.astype(np.float32))
-        both = plain.observed & trace.observed & (plain.quality > 0.9) & (trace.quality > 0.9)
-        assert both.mean() > 0.8
+        both = plain.quality > 0.9
+        assert both.sum() > 8 and trace.quality[both].min() > 0.7
         assert abs(trace.mean - plain.mean)[both].max() < 0.15
         assert abs(trace.mean - plain.mean)[both].mean() < 0.03
 
@@ -179,7 +181,7 @@ def test_the_voice_branch_works_without_a_backbone(voice: NDArray[np.float32]) -
 
 
 def test_weights_for_another_input_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no .*whisper-base-3.onnx"):
+    with pytest.raises(CheckpointError, match=r"no .*whisper-base-3\.onnx"):
         SpeechEncoder.load(tmp_path)
 
 
@@ -188,9 +190,7 @@ def test_emotions_of_the_corpus_it_learnt(encoder: SpeechEncoder, shared_data: P
     corpus = EmoDB(shared_data / "speech" / "emodb")
     right = []
     for i in range(0, len(corpus), 25):
-        samples = corpus[i].signal
-        assert isinstance(samples, np.ndarray)
-        trace = heard(encoder, samples)
+        trace = heard(encoder, read_clip(corpus.clips[i].path))
         assert trace.labels is not None
         right.append(trace.label_names[int(np.nansum(np.log(trace.labels), 0).argmax())] == corpus.emotion[i])
     assert np.mean(right) > 0.85
