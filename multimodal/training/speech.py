@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from affectstream.datasets.clips import Clips
 from affectstream.encoders.network import Affect
-from affectstream.encoders.speech.features import BLOCK, WINDOW
+from affectstream.encoders.speech.features import WINDOW
 from affectstream.encoders.speech.network import STRIDE, Branches, Shape, SpeechEnsemble, SpeechNetwork
 from affectstream.multimodal.training.losses import affect_loss
 from affectstream.multimodal.training.speech_data import Batch, Prepared, all_windows, random_windows, windows
@@ -170,6 +170,8 @@ def _standardise(network: SpeechNetwork, part: Prepared, train: NDArray[np.integ
         first = [all_windows(part, clip, WINDOW, WINDOW)[0] for clip in train[::3].tolist()]
         batch = windows([part], first, WINDOW)
         voiced = network.heard(batch.quartets, batch.presence).permute(0, 3, 1, 2)[batch.presence > 0.5]
+        if len(voiced) < 2:
+            raise ValueError(f"no voice is heard in {len(train)} recordings; wanted speech at 16 kHz; listen to one")
         network.quartet_mean.copy_(voiced.mean(0))
         network.quartet_sd.copy_(voiced.std(0) + 0.05)
     taught = recipe.voice and recipe.taught > 0 and part.states.shape[1] > 0
@@ -190,14 +192,18 @@ def _rarity(emotion: NDArray[np.str_]) -> NDArray[np.float64]:
 
 
 @torch.inference_mode()
-def answers(network: SpeechEnsemble, part: Prepared, clips: NDArray[np.integer], hop: int = 2 * BLOCK) -> Affect:
-    """What ``network`` says of each of the recordings ``clips`` (n,): the average over windows every ``hop`` frames.
+def answers(
+    network: SpeechEnsemble, part: Prepared, clips: NDArray[np.integer], longest: int | None = None
+) -> Affect:
+    """What ``network`` says of each of the recordings ``clips`` (n,), without an embedding.
 
-    Means, log-variances and logarithms of class chances are averaged; there is no embedding.
+    Of the whole recording, or of the ``longest`` frames in its middle.
     """
-    rows: list[list[Tensor]] = []
+    rows: list[Affect] = []
     for clip in clips.tolist():
-        said = network(*windows([part], all_windows(part, clip, WINDOW, hop), WINDOW))
-        rows.append([said.mean.mean(0), said.log_var.mean(0), said.logits.log_softmax(1).mean(0)])
-    mean, log_var, logits = (torch.stack(column) for column in zip(*rows, strict=True))
+        whole = int(part.offset[clip + 1] - part.offset[clip])
+        count = whole if longest is None else min(whole, longest)
+        length = -(-count // STRIDE) * STRIDE
+        rows.append(network(*windows([part], [(0, clip, (whole - count) // 2, count)], length)))
+    mean, log_var, logits = (torch.cat([getattr(row, name) for row in rows]) for name in ("mean", "log_var", "logits"))
     return Affect(mean, log_var, logits, torch.empty(len(clips), 0))
