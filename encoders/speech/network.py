@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from affectstream.encoders.network import LOG_VAR_RANGE, Affect, AffectHead, Calibrated
+from affectstream.encoders.network import Affect, AffectHead, Calibrated
 from affectstream.encoders.speech.quaternion import QuaternionBatchNorm, QuaternionConv1d, QuaternionConv2d
 from affectstream.encoders.speech.spectrum import BANDS, PARTS
 
@@ -236,27 +236,41 @@ class SpeechNetwork(nn.Module):
         return Branches(nn.functional.normalize(voice, dim=1), nn.functional.normalize(latent, dim=1))
 
 
-class SpeechEnsemble(Calibrated):
-    """Several :class:`SpeechNetwork` as one, calibrated together (deep ensembles, Lakshminarayanan et al. 2017).
+def joined(said: Sequence[Affect], terms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Several networks' answers as one: mean and log-variance (B, 3) and logits (B, K).
 
-    The mean is the members' mean; the variance their mean variance and that of their means; the logits are the logarithms of
-    their mean chances; the embedding is the first member's, for embeddings of different members do not match.
+    The mean is their mean; the logits are the logarithms of their mean chances. The variance is their mean variance, that of their
+    means (deep ensembles, Lakshminarayanan et al. 2017), and that of ``terms`` (K, 3), the labels' valence, arousal and
+    dominance, under the chances: who hesitates between joy and anger knows little of valence. A network that has learnt its few
+    recordings by heart claims small variances of its own; whether it hesitates still tells where it errs.
+    """
+    means = torch.stack([answer.mean for answer in said])
+    chances = torch.stack([answer.logits.softmax(1) for answer in said if answer.logits is not None]).mean(0)
+    mean = means.mean(0)
+    variance = torch.stack([answer.log_var for answer in said]).exp().mean(0) + (means - mean).square().mean(0)
+    variance = variance + chances @ terms.square() - (chances @ terms).square()
+    return mean, variance.log(), (chances + 1e-6).log()
+
+
+class SpeechEnsemble(Calibrated):
+    """Several :class:`SpeechNetwork` as one, as :func:`joined` says, calibrated together.
+
+    The embedding is the first member's, for embeddings of different members do not match.
     """
 
-    def __init__(self, members: Sequence[SpeechNetwork]) -> None:
+    terms: Tensor
+
+    def __init__(self, members: Sequence[SpeechNetwork], terms: Tensor) -> None:
         super().__init__(members[0].shape.labels)
         self.members = nn.ModuleList(members)
+        self.register_buffer("terms", terms.float())
 
     def forward(self, quartets: Tensor, presence: Tensor, states: Tensor | None = None) -> Affect:
         said: list[Affect] = [member(quartets, presence, states) for member in self.members]
-        means = torch.stack([answer.mean for answer in said])
-        mean = means.mean(0)
-        variance = torch.stack([answer.log_var for answer in said]).exp().mean(0) + (means - mean).square().mean(0)
-        chances = torch.stack([answer.logits.softmax(1) for answer in said if answer.logits is not None]).mean(0)
+        mean, log_var, logits = joined(said, self.terms)
         mean = mean.clamp(-0.999, 0.999)
         raw = ((1 + mean) / (1 - mean)).log() / 2  # its atanh, which ONNX's exporter lacks
-        log_var = variance.log().clamp(*LOG_VAR_RANGE)
-        return self.calibrated(raw, log_var, (chances + 1e-6).log(), said[0].embedding)
+        return self.calibrated(raw, log_var, logits, said[0].embedding)
 
 
 def _embed(width: int, dropout: float) -> nn.Module:

@@ -193,7 +193,7 @@ def _rarity(emotion: NDArray[np.str_]) -> NDArray[np.float64]:
 
 @torch.inference_mode()
 def answers(
-    network: SpeechEnsemble, part: Prepared, clips: NDArray[np.integer], longest: int | None = None
+    network: SpeechNetwork | SpeechEnsemble, part: Prepared, clips: NDArray[np.integer], longest: int | None = None
 ) -> Affect:
     """What ``network`` says of each of the recordings ``clips`` (n,), without an embedding.
 

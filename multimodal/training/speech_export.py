@@ -35,9 +35,11 @@ from affectstream.multimodal.training.speech_card import page
 from affectstream.multimodal.training.speech_data import Prepared, all_windows, windows
 from affectstream.multimodal.training.speech_folds import (
     COPIES,
+    LOOK,
     MEMBERS,
     RECIPES,
     SHIPPED,
+    TERMS,
     Corpus,
     open_corpus,
     read_folds,
@@ -73,10 +75,12 @@ def final_ensemble(name: str, corpus: Corpus, run: Path) -> SpeechEnsemble:
         network = SpeechNetwork(shape_of(recipe, len(EMOTIONS), corpus.sets[0].states.shape[1:]))
         network.load_state_dict(load_file(path))
         members.append(network.eval())
-    ensemble = SpeechEnsemble(members).eval()
+    ensemble = SpeechEnsemble(members, torch.from_numpy(TERMS["emodb"])).eval()
     put_weights(ensemble, unpack(packed(ensemble)))
     at, said = read_folds(run, "emodb", SHIPPED[name], LOOK, seeds=MEMBERS)
-    calibrate(ensemble, said, torch.from_numpy(corpus.clips.vad[at]), torch.from_numpy(corpus.clips.share[at]), prior=False)
+    calibrate(
+        ensemble, said, torch.from_numpy(corpus.clips.vad[at]), torch.from_numpy(corpus.clips.share[at]), prior=False
+    )
     return ensemble
 
 

@@ -17,14 +17,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from affectstream.datasets import emodb, nemo
 from affectstream.datasets.clips import Clips
 from affectstream.datasets.emodb import EmoDB
 from affectstream.datasets.nemo import Nemo
 from affectstream.encoders.network import Affect
-from affectstream.encoders.speech.backbone import WhisperBackbone
+from affectstream.encoders.speech.backbone import Backbone, WhisperBackbone
 from affectstream.encoders.speech.encoder import ALONE, NAME
 from affectstream.encoders.speech.features import WINDOW
-from affectstream.encoders.speech.network import SpeechEnsemble
+from affectstream.encoders.speech.network import joined
+from affectstream.multimodal.terms import expected_vad
 from affectstream.multimodal.training.speech import Recipe, answers, train_member
 from affectstream.multimodal.training.speech_augment import CONDITIONS
 from affectstream.multimodal.training.speech_data import Prepared, copies, prepare
@@ -48,6 +50,7 @@ SHIPPED = {NAME: "both", ALONE: "voice"}  # checkpoint to recipe
 MEMBERS = 2  # networks in each that is shipped
 LOOK = "one look"  # what is said of the two seconds in the middle of a recording, as the runtime looks
 STEPS = {"emodb": 280, "nemo": 160}  # of training
+TERMS = {"emodb": expected_vad(np.eye(7), emodb.EMOTIONS), "nemo": expected_vad(np.eye(6), nemo.EMOTIONS)}  # (K, 3)
 COPIES = {"emodb": 4, "nemo": 1}  # varied copies to train on beside the recordings as they are
 
 
@@ -78,10 +81,13 @@ class Corpus:
     tests: dict[str, Prepared]
 
 
-def open_corpus(name: str, data: Path, run: Path) -> Corpus:
-    """ "emodb" or "nemo" with its frames, computed if they are not in ``run`` yet."""
+def open_corpus(name: str, data: Path, run: Path, backbone: Backbone | None = None) -> Corpus:
+    """The corpus "emodb" or "nemo" with its frames, computed if they are not in ``run`` yet.
+
+    ``backbone`` is the shipped one by default.
+    """
     clips = EmoDB(data / "emodb") if name == "emodb" else Nemo(data / "nemo")
-    backbone = WhisperBackbone.load()
+    backbone = backbone or WhisperBackbone.load()
     sets = copies(clips, backbone, run / "frames", name=name, count=COPIES[name])
     tests = {"clean": sets[0]}
     if name == "emodb":
@@ -122,7 +128,7 @@ def run_fold(fold: Fold, corpus: Corpus, run: Path) -> None:
     """Train and test ``fold``, and keep its answers."""
     train, test = split(corpus.clips, fold)
     recipe = replace(RECIPES[fold.recipe], steps=STEPS[fold.corpus])
-    network = SpeechEnsemble([train_member(corpus.sets, corpus.clips, train, recipe, fold.seed)]).eval()
+    network = train_member(corpus.sets, corpus.clips, train, recipe, fold.seed)
     wide = fold.recipe in SHIPPED.values() and fold.half is None and fold.seed == 0
     kept: dict[str, NDArray[np.generic]] = {"clip": test}
     said = {LOOK: answers(network, corpus.tests["clean"], test, WINDOW)}
@@ -142,7 +148,7 @@ def read_folds(
 ) -> tuple[NDArray[np.int64], Affect]:
     """The recordings (n,) of all folds, and the answers to them, of networks that heard neither.
 
-    With ``seeds`` the answers of so many networks together, as :class:`SpeechEnsemble` joins them. Raises
+    With ``seeds`` the answers of so many networks together, as :func:`joined` has it. Raises
     FileNotFoundError if a fold is missing.
     """
     pattern = Fold(corpus, recipe, "*", seed=0).file
@@ -150,18 +156,19 @@ def read_folds(
     if not first:
         raise FileNotFoundError(f"no folds {pattern} in {run / 'folds'}; run speech_folds first")
     clips, parts = [], []
+    terms = torch.from_numpy(TERMS[corpus]).float()
     for path in first:
         at, said = np.empty(0, np.int64), []
         for seed in range(seeds):
             with np.load(path.with_name(path.name.replace("seed0", f"seed{seed}")), allow_pickle=False) as file:
-                said.append([file[f"{condition}: {key}"] for key in ("mean", "log_var", "logits")])
+                mean, log_var, logits = (
+                    torch.from_numpy(file[f"{condition}: {k}"]) for k in ("mean", "log_var", "logits")
+                )
+                said.append(Affect(mean, log_var, logits, torch.empty(len(mean), 0)))
                 at = file["clip"]
         clips.append(at)
-        mean, log_var, logits = (np.stack(column) for column in zip(*said, strict=True))
-        chance = np.exp(logits - logits.max(2, keepdims=True))
-        chance /= chance.sum(2, keepdims=True)
-        parts.append([mean.mean(0), np.log(np.exp(log_var).mean(0) + mean.var(0)), np.log(chance.mean(0) + 1e-6)])
-    mean, log_var, logits = (torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True))
+        parts.append(joined(said, terms))
+    mean, log_var, logits = (torch.cat(column) for column in zip(*parts, strict=True))
     return np.concatenate(clips), Affect(mean, log_var, logits, torch.empty(len(mean), 0))
 
 

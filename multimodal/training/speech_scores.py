@@ -87,7 +87,9 @@ def scores(said: Affect, clips: Clips, at: NDArray[np.integer]) -> dict[str, Any
             "nll": round(float(metrics.gaussian_nll(m, v, t)[0]), 4),
         }
     out["aroused_or_not_uar"] = figure(metrics.uar, speaker, _side(mean[:, 1], AROUSED), _side(vad[:, 1], AROUSED))
-    out["unpleasant_or_not_uar"] = figure(metrics.uar, speaker, _side(mean[:, 0], UNPLEASANT), _side(vad[:, 0], UNPLEASANT))
+    out["unpleasant_or_not_uar"] = figure(
+        metrics.uar, speaker, _side(mean[:, 0], UNPLEASANT), _side(vad[:, 0], UNPLEASANT)
+    )
     return out
 
 

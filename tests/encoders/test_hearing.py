@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, lfilter, sosfilt
 
 from affectstream.encoders.checkpoint import CheckpointError
-from affectstream.encoders.speech import hearing
+from affectstream.encoders.speech import silero
 from affectstream.encoders.speech.hearing import (
     HOP,
     MEMORY,
@@ -22,9 +22,9 @@ from affectstream.encoders.speech.hearing import (
     Voice,
     listen,
     sum_up,
-    voice_chance,
     voice_quality,
 )
+from affectstream.encoders.speech.silero import voice_chance
 
 BLOCK = 4000
 VOWELS = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (570, 840, 2410))  # Hz
@@ -158,10 +158,10 @@ def test_weights_that_are_missing_or_others_are_refused(tmp_path: Path, monkeypa
     other = tmp_path / "ggml-silero-v9.bin"
     other.write_bytes(b"lmgg" + bytes([4, 0, 0, 0]) + b"none")
     with pytest.raises(CheckpointError, match="pip install"):
-        hearing._tensors(other)
-    monkeypatch.setattr(hearing, "find_spec", lambda name: None)
+        silero._tensors(other)
+    monkeypatch.setattr(silero, "find_spec", lambda name: None)
     with pytest.raises(CheckpointError, match="not installed"):
-        hearing._weights_file()
+        silero._weights_file()
 
 
 @pytest.mark.parametrize("decibels", [20, 10, 5, 0])

@@ -102,11 +102,13 @@ def test_frames_without_a_voice_hardly_count_in_pooling() -> None:
 
 def test_an_ensemble_is_the_mixture_of_its_members() -> None:
     members = [network(seed=seed) for seed in range(3)]
-    together = SpeechEnsemble(members).eval()(*inputs())
+    terms = torch.rand(7, 3, generator=torch.Generator().manual_seed(5)) * 2 - 1
+    together = SpeechEnsemble(members, terms).eval()(*inputs())
     said = [member(*inputs()) for member in members]
     means = np.stack([a.mean.detach().numpy() for a in said])
-    variance = np.stack([np.exp(a.log_var.detach().numpy()) for a in said]).mean(0) + means.var(0)
     chance = np.stack([a.logits.softmax(1).detach().numpy() for a in said if a.logits is not None]).mean(0)
+    hesitating = np.stack([np.cov(terms.numpy().T, aweights=row, ddof=0).diagonal() for row in chance])
+    variance = np.stack([np.exp(a.log_var.detach().numpy()) for a in said]).mean(0) + means.var(0) + hesitating
     np.testing.assert_allclose(together.mean.detach().numpy(), means.mean(0), atol=1e-5)
     np.testing.assert_allclose(np.exp(together.log_var.detach().numpy()), variance, rtol=1e-4)
     assert together.logits is not None

@@ -167,6 +167,8 @@ def test_three_hours_need_no_more_memory_than_a_minute(tmp_path: Path, voice: ND
     for minutes in (1, 180):
         path = tmp_path / f"{minutes}.wav"
         soundfile.write(path, np.resize(voice, minutes * 60 * RATE), RATE)
-        done = subprocess.run([sys.executable, "-P", "-c", program, str(path)], check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", program, str(path)], check=True, capture_output=True, text=True
+        )
         peaks.append(int(done.stdout))
     assert peaks[1] - peaks[0] < 100_000  # kB

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import torchaudio
 from numpy.typing import NDArray
 from scipy.signal import welch
 from sklearn.decomposition import PCA
@@ -16,9 +17,10 @@ from affectstream.datasets.clips import Clip, Clips, one_hot
 from affectstream.datasets.emodb import EmoDB
 from affectstream.encoders.network import Affect
 from affectstream.encoders.speech.features import WINDOW
-from affectstream.encoders.speech.network import Branches, SpeechEnsemble
+from affectstream.encoders.speech.network import Branches
 from affectstream.multimodal.metrics import coverage
 from affectstream.multimodal.training import speech_augment as augment
+from affectstream.multimodal.training import speech_backbones
 from affectstream.multimodal.training.speech import Lessons, Recipe, answers, contrast, train_member
 from affectstream.multimodal.training.speech_data import all_windows, prepare, random_windows, windows
 from affectstream.multimodal.training.speech_folds import Fold, split
@@ -149,10 +151,13 @@ def test_it_learns_and_the_same_seed_gives_the_same_network(corpus: Clips, tmp_p
     networks = [train_member([part], corpus, train, recipe, seed=1) for _ in range(2)]
     for one, two in zip(networks[0].state_dict().values(), networks[1].state_dict().values(), strict=True):
         torch.testing.assert_close(one, two, atol=0, rtol=0)
-    said = answers(SpeechEnsemble(networks[:1]).eval(), part, test, longest=60)
+    said = answers(networks[0], part, test, longest=60)
     assert said.logits is not None
     assert np.mean(said.logits.argmax(1).numpy() == corpus.label[test]) >= 0.8
-    assert said.mean[corpus.emotion[test] == "happiness", 0].mean() > said.mean[corpus.emotion[test] == "sadness", 0].mean()
+    assert (
+        said.mean[corpus.emotion[test] == "happiness", 0].mean()
+        > said.mean[corpus.emotion[test] == "sadness", 0].mean()
+    )
     assert WINDOW % 4 == 0  # the voice branch's stride
 
 
@@ -169,10 +174,14 @@ def test_a_fold_shares_no_speaker_and_no_sentence(corpus: Clips, half: int | Non
 def test_nobodys_calibration_knows_his_own_labels(corpus: Clips) -> None:
     rng = np.random.default_rng(0)
     at = np.arange(len(corpus))
-    noisy = torch.from_numpy(np.clip(corpus.vad * 0.5 + rng.normal(0, 0.1, corpus.vad.shape), -0.9, 0.9).astype(np.float32))
+    noisy = torch.from_numpy(
+        np.clip(corpus.vad * 0.5 + rng.normal(0, 0.1, corpus.vad.shape), -0.9, 0.9).astype(np.float32)
+    )
     said = Affect(noisy, torch.full((len(at), 3), -8.0), torch.from_numpy(corpus.share) * 2, torch.empty(len(at), 0))
     before = calibrated_by_others(said, said, corpus, at)
-    changed = Clips(corpus.clips, corpus.emotions, np.where(corpus.speaker[:, None] == "a", corpus.share[:, ::-1], corpus.share))
+    changed = Clips(
+        corpus.clips, corpus.emotions, np.where(corpus.speaker[:, None] == "a", corpus.share[:, ::-1], corpus.share)
+    )
     after = calibrated_by_others(said, said, changed, at)
     own = corpus.speaker == "a"
     torch.testing.assert_close(before.mean[own], after.mean[own])
@@ -185,3 +194,27 @@ def test_emodb_folds_leave_speakers_out(shared_data: Path) -> None:
     clips = EmoDB(shared_data / "speech" / "emodb")
     seen = np.concatenate([split(clips, Fold("emodb", "both", speaker))[1] for speaker in np.unique(clips.speaker)])
     assert sorted(seen.tolist()) == list(range(535))
+
+
+def test_a_torchaudio_model_is_a_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def small() -> torchaudio.models.Wav2Vec2Model:
+        return torchaudio.models.wav2vec2_model(
+            "group_norm", None, False, 24, 0.0, 16, 4, 3, 2, 0.0, 0.0, 32, 0.0, False, 0.0, None
+        )
+
+    monkeypatch.setitem(speech_backbones.MODELS, "small", small)
+    torch.manual_seed(0)
+    model = small().eval()
+    torch.save(model.state_dict(), tmp_path / "small.pt")
+    backbone = speech_backbones.TorchaudioBackbone("small", tmp_path / "small.pt", depth=2)
+    samples = buzz(120)
+    states = backbone.states(samples)
+    assert states.shape == (len(samples) // 320, 2, 24)
+    whole = samples[: len(samples) // 320 * 320]
+    scaled = torch.from_numpy(np.pad((whole - whole.mean()) / np.sqrt(whole.var() + 1e-7), 40))[None]
+    torch.testing.assert_close(torch.from_numpy(states[:, 1]), model.extract_features(scaled)[0][1][0])
+    np.testing.assert_allclose(backbone.states(samples * 0.1), states, atol=1e-3)
+    with pytest.raises(ValueError, match="wanted one of wav2vec2_base"):
+        speech_backbones.TorchaudioBackbone("elmo", tmp_path / "small.pt")
+    with pytest.raises(FileNotFoundError, match="wanted a state dict"):
+        speech_backbones.TorchaudioBackbone("hubert_base", tmp_path / "absent.pt")
