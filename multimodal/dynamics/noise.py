@@ -10,12 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-LASTING = {
-    "face": 0.5,
-    "speech": 2.0,
-    "text": 0.5,
-    "eeg": 2.0,
-}  # s that the errors of a modality last; a voice's windows overlap
+LASTING = {"face": 0.5, "speech": 1.0, "text": 0.5, "eeg": 2.0}  # s that the errors of a modality last
 GRAIN = 0.01  # share of an error's variance that is new in every sample, so that no frame is taken for exact
 
 Values = NDArray[np.float64]

@@ -182,8 +182,8 @@ def _story(recipe: Recipe) -> str:
         "room, noise, voices, chords, telephone, MP3, clipping). Loss: beta-NLL, 1 - CCC and cross-entropy of the answer and of "
         f"each branch alone, contrastive alignment {recipe.contrast:g}, regression of the voice branch's frames to "
         f"{recipe.lessons} principal components of the backbone's states {recipe.taught:g}. Calibration on the folds. The "
-        "recipe was found on four of EmoDB's ten speakers left out, so the figures on EmoDB are slightly optimistic; nothing "
-        "was chosen on nEMO."
+        "recipe was found while looking at EmoDB's left-out speakers, so the figures on EmoDB are slightly optimistic; of all "
+        "that is here only the spread added for recordings from elsewhere was chosen in view of nEMO."
     )
 
 

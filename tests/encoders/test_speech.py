@@ -89,7 +89,7 @@ def test_gain_and_offset_hardly_count(encoder: SpeechEncoder, voice: NDArray[np.
     for changed in (samples * 0.2, samples * 0.5 + np.float32(0.2)):
         trace = heard(encoder, changed.astype(np.float32))
         both = plain.quality > 0.9
-        assert both.sum() > 8 and trace.quality[both].min() > 0.7
+        assert both.sum() > 8 and trace.quality[both].min() > 0.5
         assert abs(trace.mean - plain.mean)[both].max() < 0.15
         assert abs(trace.mean - plain.mean)[both].mean() < 0.03
 

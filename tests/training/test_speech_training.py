@@ -199,7 +199,7 @@ def test_emodb_folds_leave_speakers_out(shared_data: Path) -> None:
 def test_a_torchaudio_model_is_a_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def small() -> torchaudio.models.Wav2Vec2Model:
         return torchaudio.models.wav2vec2_model(
-            "group_norm", None, False, 24, 0.0, 16, 4, 3, 2, 0.0, 0.0, 32, 0.0, False, 0.0, None
+            "group_norm", None, False, 24, 0.0, 16, 4, 3, 2, 0.0, 32, 0.0, 0.0, False, 0.0, None
         )
 
     monkeypatch.setitem(speech_backbones.MODELS, "small", small)
