@@ -39,13 +39,13 @@ def calibrate(
     head.widen.copy_(widening(torch.tanh(raw * gain + bias), output.log_var, vad))
     if output.logits is not None and labels is not None:
         logits = output.logits
-        sharpen, prior = _fit(
+        sharpen, shift = _fit(
             lambda s, p: soft_cross_entropy(logits * s + (p if prior else 0 * p), labels) + 1e-3 * p.square().sum(),
             torch.ones(()),
             torch.zeros(logits.shape[1]),
         )
         head.sharpen.copy_(sharpen)
-        head.log_prior.copy_(prior)
+        head.log_prior.copy_(shift)
 
 
 def widening(mean: Tensor, log_var: Tensor, target: Tensor, level: float = 0.9) -> Tensor:

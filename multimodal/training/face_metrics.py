@@ -11,6 +11,7 @@ from affectstream.datasets.london import London
 from affectstream.encoders.face.crop import crop, face_matrix
 from affectstream.encoders.face.encoder import FaceEncoder
 from affectstream.multimodal import metrics
+from affectstream.multimodal.training.figures import regression_figures
 from affectstream.multimodal.types import DIMENSIONS
 
 
@@ -47,12 +48,7 @@ def ferplus_metrics(
         m, v, t = (whole[:, [d + 3 * k]] for k in range(3))
         scores[f"vad_derived_{dimension}"] = {
             "ccc": figure(lambda a, b: metrics.ccc(a, b)[0], data.group, m, t),
-            "rmse": round(float(metrics.rmse(m, t)[0]), 4),
-            "mae": round(float(metrics.mae(m, t)[0]), 4),
-            "pcc": round(float(metrics.pcc(m, t)[0]), 4),
-            "sagr": round(float(metrics.sagr(m, t)[0]), 4),
-            "coverage_90": round(float(metrics.coverage(m, v, t)[0]), 4),
-            "nll": round(float(metrics.gaussian_nll(m, v, t)[0]), 4),
+            **regression_figures(m, v, t),
         }
     return scores
 

@@ -13,6 +13,7 @@ from affectstream.datasets.clips import Clips
 from affectstream.encoders.network import Affect, Calibrated
 from affectstream.multimodal import metrics
 from affectstream.multimodal.training.calibrate import calibrate
+from affectstream.multimodal.training.figures import regression_figures
 from affectstream.multimodal.training.speech_folds import RECIPES, read_folds
 from affectstream.multimodal.types import DIMENSIONS
 
@@ -79,12 +80,7 @@ def scores(said: Affect, clips: Clips, at: NDArray[np.integer]) -> dict[str, Any
         m, v, t = mean[:, [d]], variance[:, [d]], vad[:, [d]]
         out[f"vad_derived_{dimension}"] = {
             "ccc": figure(lambda a, b: metrics.ccc(a, b)[0], speaker, m, t),
-            "rmse": round(float(metrics.rmse(m, t)[0]), 4),
-            "mae": round(float(metrics.mae(m, t)[0]), 4),
-            "pcc": round(float(metrics.pcc(m, t)[0]), 4),
-            "sagr": round(float(metrics.sagr(m, t)[0]), 4),
-            "coverage_90": round(float(metrics.coverage(m, v, t)[0]), 4),
-            "nll": round(float(metrics.gaussian_nll(m, v, t)[0]), 4),
+            **regression_figures(m, v, t),
         }
     out["aroused_or_not_uar"] = figure(metrics.uar, speaker, _side(mean[:, 1], AROUSED), _side(vad[:, 1], AROUSED))
     out["unpleasant_or_not_uar"] = figure(
