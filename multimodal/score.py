@@ -135,10 +135,13 @@ def score(
             if media.audio is None:
                 missing["speech"] = "the file has no audio track"
             else:
-                found = _score_speech(encoders.speech, read_audio(path, seconds=10.0), media.duration, progress)
+                try:
+                    found = _score_speech(encoders.speech, read_audio(path, seconds=10.0), media.duration, progress)
+                except SignalError as error:  # the pictures may still be good
+                    found, missing["speech"] = {}, str(error)
                 traces |= found
                 if not any(trace.observed.any() for trace in found.values()):
-                    missing["speech"] = "no voice was heard"
+                    missing.setdefault("speech", "no voice was heard")
         if encoders.text is not None:
             spoken, where = _spoken(encoders, path, media, subtitles, progress)
             words, found = _score_text(encoders.text, spoken)
@@ -224,7 +227,10 @@ def _spoken(
         if progress:
             progress(done, media.duration or done)
 
-    return transcribe(transcriber, read_audio(path), show), " were recognised in the sound"
+    try:
+        return transcribe(transcriber, read_audio(path), show), " were recognised in the sound"
+    except SignalError as error:
+        return None, f": {error}"
 
 
 def _score_text(encoder: TextEncoder, chunk: Chunk | None) -> tuple[list[tuple[float, float, str]], dict[str, Trace]]:

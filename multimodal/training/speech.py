@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from affectstream.datasets.clips import Clips
 from affectstream.encoders.network import Affect
 from affectstream.encoders.speech.features import WINDOW
-from affectstream.encoders.speech.network import STRIDE, Branches, Shape, SpeechEnsemble, SpeechNetwork
+from affectstream.encoders.speech.network import STRIDE, Algebra, Branches, Part, Shape, SpeechEnsemble, SpeechNetwork
 from affectstream.multimodal.training.losses import affect_loss
-from affectstream.multimodal.training.speech_data import Batch, Prepared, all_windows, random_windows, windows
+from affectstream.multimodal.training.speech_data import Batch, Prepared, beginning, random_windows, windows
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,12 @@ class Recipe:
 
     voice: bool = True
     backbone: bool = True
-    part: str = "all"
-    algebra: str = "quaternion"
+    part: Part = "all"
+    algebra: Algebra = "quaternion"
     steps: int = 280
     batch: int = 32
     rate: float = 1e-3
-    plain_rate: float = (
-        0.3  # of the functionals, as a part of the others' rate: 1,920 numbers of 500 recordings overfit
-    )
+    plain_rate: float = 0.3  # of the functionals, as a part of the others' rate: there are 1,920 of them
     decay: float = 0.1
     length: int = WINDOW  # frames of a training window
     plain: float = 0.6  # chance that a recording is taken as it is and not as a varied copy
@@ -84,8 +82,8 @@ def shape_of(recipe: Recipe, labels: int, states: tuple[int, ...]) -> Shape:
     return Shape(
         labels,
         recipe.voice,
-        "all" if recipe.part == "all" else "amplitude" if recipe.part == "amplitude" else "phase",
-        "quaternion" if recipe.algebra == "quaternion" else "real",
+        recipe.part,
+        recipe.algebra,
         states[0] if recipe.backbone else 0,
         states[1],
         recipe.dropout,
@@ -167,7 +165,7 @@ def contrast(branches: Branches, emotion: NDArray[np.str_], temperature: float) 
 def _standardise(network: SpeechNetwork, part: Prepared, train: NDArray[np.integer], recipe: Recipe) -> Lessons | None:
     """Fit the network's input statistics to the voiced frames of ``train``; returns the lessons, if any are to be given."""
     if recipe.voice:
-        first = [all_windows(part, clip, WINDOW, WINDOW)[0] for clip in train[::3].tolist()]
+        first = [beginning(part, clip, WINDOW) for clip in train[::3].tolist()]
         batch = windows([part], first, WINDOW)
         voiced = network.heard(batch.quartets, batch.presence).permute(0, 3, 1, 2)[batch.presence > 0.5]
         if len(voiced) < 2:

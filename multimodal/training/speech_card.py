@@ -67,7 +67,8 @@ have a rank correlation of {metrics["robustness"]["variance_and_error_rank_corre
 
 ### What helps
 
-UAR with each speaker left out, one network each. EmoDB has seven emotions, nEMO six.
+UAR with each speaker left out, one network each. EmoDB has seven emotions, nEMO six; networks were trained for
+{_both(metrics["ablations_trained"]["steps"])} steps with {_both(metrics["ablations_trained"]["varied_copies"])} varied copies.
 
 {_ablations(metrics["ablations"])}
 
@@ -98,6 +99,10 @@ torch and ONNX Runtime differ by at most {card["onnx_difference"]:g} on 200 reco
 def _cell(figure: list[float]) -> str:
     value, low, high = figure
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _both(values: dict[str, int]) -> str:
+    return f"{values['emodb']} and {values['nemo']}"
 
 
 def _off(values: list[float]) -> str:
@@ -132,8 +137,8 @@ def _scores(scores: dict[str, Any]) -> str:
 
 def _sentences(scores: dict[str, Any]) -> str:
     return (
-        f"\nWith the tested half of the sentences left out of training as well as the speaker, on half as many recordings: UAR "
-        f"{_cell(scores['uar'])}.\n"
+        "\nWith the tested half of the sentences left out of training as well as the speaker, so on half as many recordings "
+        f"({scores['n']} tested): UAR {_cell(scores['uar'])}.\n"
     )
 
 

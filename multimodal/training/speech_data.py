@@ -148,9 +148,6 @@ def random_windows(
     return pick
 
 
-def all_windows(part: Prepared, clip: int, length: int, hop: int) -> list[Pick]:
-    """Windows over one recording, the first ``length`` frames, or fewer if there are no more, then every ``hop``."""
-    whole = int(part.offset[clip + 1] - part.offset[clip])
-    if whole <= length:
-        return [(0, clip, 0, whole)]
-    return [(0, clip, first, length) for first in range(0, whole - length + 1, hop)]
+def beginning(part: Prepared, clip: int, length: int) -> Pick:
+    """The first ``length`` frames of one recording, or all if there are fewer, as :func:`windows` wants them."""
+    return 0, clip, 0, min(int(part.offset[clip + 1] - part.offset[clip]), length)

@@ -32,13 +32,14 @@ from affectstream.multimodal.training.speech import Recipe, answers, shape_of, t
 from affectstream.multimodal.training.speech_augment import CONDITIONS
 from affectstream.multimodal.training.speech_baselines import baselines
 from affectstream.multimodal.training.speech_card import page
-from affectstream.multimodal.training.speech_data import Prepared, all_windows, windows
+from affectstream.multimodal.training.speech_data import Prepared, beginning, windows
 from affectstream.multimodal.training.speech_folds import (
     COPIES,
     LOOK,
     MEMBERS,
     RECIPES,
     SHIPPED,
+    STEPS,
     TERMS,
     Corpus,
     open_corpus,
@@ -47,7 +48,7 @@ from affectstream.multimodal.training.speech_folds import (
 from affectstream.multimodal.training.speech_scores import ablations, calibrated_by_others, robustness, scores
 from affectstream.multimodal.types import Facts
 
-EXACT = ("_mean", "_sd", ".gamma")  # matrices that are not rounded
+EXACT = ("_mean", "_sd", ".gamma", "terms")  # matrices that are not rounded
 PRIOR_SD = (0.45, 0.45, 0.45)  # of affect when nothing is known, as in the estimator
 # By how much all answers to a recording of other people, places and languages may be off together. A choice, made after
 # nEMO was seen to lie 0.2, 0.4 and 0.1 below: the corpus itself cannot tell.
@@ -113,6 +114,7 @@ def export_speech(data: Path, run: Path, out: Path) -> dict[str, Any]:
             "robustness": robustness(run, german.clips, recipe, CONDITIONS),
             "polish": _abroad(ensemble, polish),
             "ablations": table,
+            "ablations_trained": {"steps": STEPS, "varied_copies": COPIES},
             "baselines": floors,
         }
         if recipe == "both":
@@ -153,7 +155,7 @@ def _abroad(ensemble: SpeechEnsemble, corpus: Corpus) -> dict[str, Any]:
 
 def _inputs(part: Prepared, clip: int, states: bool) -> dict[str, Any]:
     """The network's inputs for the beginning of one recording."""
-    batch = windows([part], all_windows(part, clip, WINDOW, WINDOW)[:1], WINDOW)
+    batch = windows([part], [beginning(part, clip, WINDOW)], WINDOW)
     inputs = {"quartets": batch.quartets.numpy(), "presence": batch.presence.numpy()}
     return inputs | ({"states": batch.states.numpy()} if states and batch.states is not None else {})
 

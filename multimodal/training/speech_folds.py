@@ -3,7 +3,7 @@
     python -m affectstream.multimodal.training.speech_folds --data FOLDER --run FOLDER [--workers 2]
 
 ``FOLDER`` of ``--data`` holds ``emodb`` and ``nemo``. Every fold is kept in the run folder, so that a broken-off run goes
-on, and ``speech_table`` makes the tables of them.
+on, and ``speech_export`` makes the tables of them.
 """
 
 import argparse
@@ -35,7 +35,7 @@ BOTH = Recipe()
 VOICE = replace(BOTH, backbone=False)
 UNTAUGHT = replace(VOICE, taught=0.0)
 
-# The rows of the ablation table. All but the last two rows see no backbone when they run.
+# The rows of the ablation table.
 RECIPES: dict[str, Recipe] = {
     "both": BOTH,
     "both, not aligned": replace(BOTH, contrast=0.0, taught=0.0),
@@ -49,7 +49,7 @@ RECIPES: dict[str, Recipe] = {
 SHIPPED = {NAME: "both", ALONE: "voice"}  # checkpoint to recipe
 MEMBERS = 2  # networks in each that is shipped
 LOOK = "one look"  # what is said of the two seconds in the middle of a recording, as the runtime looks
-STEPS = {"emodb": 280, "nemo": 160}  # of training
+STEPS = {"emodb": BOTH.steps, "nemo": 160}  # of training; nEMO only serves the table
 TERMS = {"emodb": expected_vad(np.eye(7), emodb.EMOTIONS), "nemo": expected_vad(np.eye(6), nemo.EMOTIONS)}  # (K, 3)
 COPIES = {"emodb": 4, "nemo": 1}  # varied copies to train on beside the recordings as they are
 
@@ -111,7 +111,7 @@ def folds(corpora: dict[str, Corpus]) -> Iterator[Fold]:
             yield from (Fold("emodb", recipe, speaker, seed=seed) for speaker in speakers["emodb"])
     for recipe in RECIPES:
         yield from (Fold("nemo", recipe, speaker) for speaker in speakers["nemo"])
-    yield from (Fold("emodb", "both", speaker, half) for half in (0, 1) for speaker in speakers["emodb"])
+    yield from (Fold("emodb", "both", speaker, half=0) for speaker in speakers["emodb"])  # one half tells enough
 
 
 def split(clips: Clips, fold: Fold) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -149,7 +149,7 @@ def read_folds(
     """The recordings (n,) of all folds, and the answers to them, of networks that heard neither.
 
     With ``seeds`` the answers of so many networks together, as :func:`joined` has it. Raises
-    FileNotFoundError if a fold is missing.
+    FileNotFoundError if no fold of the first seed is there, or one of another seed is missing.
     """
     pattern = Fold(corpus, recipe, "*", seed=0).file
     first = [path for path in sorted((run / "folds").glob(pattern)) if (".half" in path.name) == halves]
@@ -187,7 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train and test every recipe with each speaker left out")
     parser.add_argument("--data", type=Path, required=True, help="folder with emodb and nemo")
     parser.add_argument("--run", type=Path, required=True, help="folder for frames and folds")
-    parser.add_argument("--workers", type=int, default=max((os.cpu_count() or 2) // 1, 1))
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     corpora = {name: open_corpus(name, arguments.data, arguments.run) for name in COPIES}

@@ -24,9 +24,9 @@ from affectstream.encoders.text.encoder import NAME, contract
 from affectstream.encoders.text.features import FEATURES, features
 from affectstream.encoders.text.network import TextNetwork, load_minilm, load_text
 from affectstream.multimodal.metrics import bootstrap, ccc, coverage, gaussian_nll, mae, pcc, rmse
-from affectstream.multimodal.training.export import Card, to_onnx, write_checkpoint
+from affectstream.multimodal.training.export import Card, put_weights, to_onnx, write_checkpoint
 from affectstream.multimodal.training.hold_int8 import hold_int8
-from affectstream.multimodal.training.text import average, calibrate, is_frozen, put_weights
+from affectstream.multimodal.training.text import average, calibrate, is_frozen
 from affectstream.multimodal.training.text_data import open_tokenizer, padded, prepare, tokens_of
 from affectstream.multimodal.types import DIMENSIONS, Facts
 

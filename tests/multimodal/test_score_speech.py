@@ -146,6 +146,16 @@ def test_no_sound_and_no_recogniser_are_lines_of_the_summary(tmp_path: Path, mon
     assert "pip install 'affectstream[words]'" in result.missing["text"]
 
 
+def test_a_sound_track_that_cannot_be_decoded_does_not_take_the_faces_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path, **_: object) -> None:
+        raise SignalError(f"{path}: none of its audio could be decoded")
+
+    monkeypatch.setattr("affectstream.multimodal.score.read_audio", broken)
+    result = score(EXAMPLES / "smile_angry_voice.mp4", modalities=("face", "speech"))
+    assert result.traces["face/0"].observed.any() and "speech" not in result.traces
+    assert "could be decoded" in result.missing["speech"]
+
+
 def test_a_folder_of_calls(hearing: Encoders, voice: NDArray[np.float32], tmp_path: Path) -> None:
     for name in ("a.wav", "b.flac"):
         soundfile.write(tmp_path / name, voice[: 2 * RATE], RATE)
