@@ -25,6 +25,8 @@ from affectstream.encoders.speech.features import (
     frames_of_block,
     join,
 )
+from affectstream.encoders.speech.functionals import COEFFICIENTS, functionals
+from affectstream.encoders.speech.functionals import NAMES as FUNCTIONALS
 from affectstream.encoders.speech.hearing import Hearing, latest_speech, listen, sum_up, voice_quality
 from affectstream.encoders.speech.spectrum import BANDS, COMPONENTS, HIGH, HOP, LIFTER, LOW, RATE, SIZE
 from affectstream.multimodal.types import Chunk, Observation, SignalError
@@ -181,7 +183,9 @@ class SpeechEncoder:
         quartets = np.zeros((1, len(COMPONENTS), BANDS, WINDOW), np.float32)
         quartets[0, :, :, WINDOW - there :] = frames.quartets.transpose(1, 2, 0)
         inputs: dict[str, NDArray[Any]] = {"quartets": quartets, "presence": presence[None]}
-        if frames.states is not None:
+        if frames.states is None:
+            inputs["functionals"] = functionals(frames.quartets, presence[WINDOW - there :])[None]
+        else:
             states = np.zeros((1, WINDOW, *frames.states.shape[1:]), np.float32)
             states[0, WINDOW - there :] = frames.states
             inputs["states"] = states
@@ -196,5 +200,6 @@ def contract(backbone: Backbone | None) -> dict[str, Any]:
         "block": HOP_SECONDS,
         "quartets": list(COMPONENTS),
         "spectrum": f"{SIZE} samples every {HOP}, Hann; {BANDS} Slaney bands from {LOW:g} to {HIGH:g} Hz; lifter {LIFTER}",
+        "functionals": "none" if backbone else [*FUNCTIONALS, COEFFICIENTS],
         "backbone": "none" if backbone is None else {"name": backbone.name, **trunk.contract()},
     }

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from affectstream.encoders.network import Affect, AffectHead, Calibrated
+from affectstream.encoders.network import LOG_VAR_RANGE, Affect, AffectHead, Calibrated
 from affectstream.encoders.speech.quaternion import QuaternionBatchNorm, QuaternionConv1d, QuaternionConv2d
 from affectstream.encoders.speech.spectrum import BANDS, PARTS
 
@@ -111,7 +111,7 @@ class Standardised(nn.BatchNorm1d):
         return (input - self.running_mean) * (self.running_var + self.eps).rsqrt()
 
 
-class Functionals(nn.Module):
+class Statistics(nn.Module):
     """What a window's features come to without any network, as eGeMAPS has it (Eyben et al. 2016): (B, C, T) to (B, 128).
 
     Of each feature, over the frames where there is a voice: mean, standard deviation, a soft maximum and minimum, and of its
@@ -168,7 +168,7 @@ class SpeechNetwork(nn.Module):
             self.voice = VoiceBranch(components, shape.algebra, shape.dropout)
             self.voice_pool = Pooling(self.voice.width)
             self.voice_norm = Standardised(2 * self.voice.width)  # so that neither part drowns the other
-            self.voice_plain = Functionals(components * BANDS)
+            self.voice_plain = Statistics(components * BANDS)
             self.voice_out = _embed(2 * self.voice.width + WIDTH, shape.dropout)
             self.voice_project = nn.Linear(WIDTH, PROJECTED)
         if shape.states:
@@ -236,41 +236,90 @@ class SpeechNetwork(nn.Module):
         return Branches(nn.functional.normalize(voice, dim=1), nn.functional.normalize(latent, dim=1))
 
 
-def joined(said: Sequence[Affect], terms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+class LinearNetwork(nn.Module):
+    """One linear map of what a window comes to as a whole, to emotions and, by their terms, to :class:`Affect`.
+
+    ``features`` (B, F): functionals, or the mean of a backbone's states (:func:`mean_states`). Few recordings of few
+    speakers teach it more of what holds for others than they teach a deep network, and noise harms it less; so it has a
+    share in :class:`SpeechEnsemble`. Its variance is left to its hesitation between emotions.
+    """
+
+    feature_mean: Tensor
+    feature_sd: Tensor
+    terms: Tensor
+
+    def __init__(self, features: int, terms: Tensor) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features, len(terms))
+        self.register_buffer("feature_mean", torch.zeros(features))
+        self.register_buffer("feature_sd", torch.ones(features))
+        self.register_buffer("terms", terms.float())
+
+    def forward(self, features: Tensor) -> Affect:
+        logits = self.linear((features - self.feature_mean) / self.feature_sd)
+        mean = logits.softmax(1) @ self.terms
+        return Affect(mean, torch.full_like(mean, LOG_VAR_RANGE[0]), logits, features[:, :0])
+
+
+def mean_states(states: Tensor, presence: Tensor) -> Tensor:
+    """The mean of ``states`` (B, T, depth, width) over the frames with a voice, (B, depth x width)."""
+    weight = presence + 1e-3
+    weight = weight / weight.sum(1, keepdim=True)
+    return (states.flatten(2) * weight[..., None]).sum(1)
+
+
+def joined(said: Sequence[Affect], terms: Tensor, share: Sequence[float]) -> tuple[Tensor, Tensor, Tensor]:
     """Several networks' answers as one: mean and log-variance (B, 3) and logits (B, K).
 
-    The mean is their mean; the logits are the logarithms of their mean chances. The variance is their mean variance, that of their
-    means (deep ensembles, Lakshminarayanan et al. 2017), and that of ``terms`` (K, 3), the labels' valence, arousal and
-    dominance, under the chances: who hesitates between joy and anger knows little of valence. A network that has learnt its few
-    recordings by heart claims small variances of its own; whether it hesitates still tells where it errs.
+    Each counts by its ``share``, which sum to 1. The mean is their mean; the logits are the logarithms of their mean chances. The
+    variance is their mean variance, that of their means (deep ensembles, Lakshminarayanan et al. 2017), and that of
+    ``terms`` (K, 3), the labels' valence, arousal and dominance, under the chances: who hesitates between joy and anger knows
+    little of valence. A network that has learnt its few recordings by heart claims small variances of its own; whether
+    it hesitates still tells where it errs.
     """
+    part = torch.tensor(list(share))[:, None, None]
     means = torch.stack([answer.mean for answer in said])
-    chances = torch.stack([answer.logits.softmax(1) for answer in said if answer.logits is not None]).mean(0)
-    mean = means.mean(0)
-    variance = torch.stack([answer.log_var for answer in said]).exp().mean(0) + (means - mean).square().mean(0)
-    variance = variance + chances @ terms.square() - (chances @ terms).square()
+    chances = (torch.stack([answer.logits.softmax(1) for answer in said if answer.logits is not None]) * part).sum(0)
+    mean = (means * part).sum(0)
+    spread = torch.stack([answer.log_var for answer in said]).exp() + (means - mean).square()
+    variance = (spread * part).sum(0) + chances @ terms.square() - (chances @ terms).square()
     return mean, variance.log(), (chances + 1e-6).log()
 
 
 class SpeechEnsemble(Calibrated):
-    """Several :class:`SpeechNetwork` as one, as :func:`joined` says, calibrated together.
+    """Several :class:`SpeechNetwork` and a :class:`LinearNetwork` as one, as :func:`joined` says, calibrated together.
 
-    The embedding is the first member's, for embeddings of different members do not match.
+    The linear network has the share ``linear_share``, the members the rest in equal parts. The embedding is the first member's, for embeddings of
+    different members do not match.
     """
 
     terms: Tensor
 
-    def __init__(self, members: Sequence[SpeechNetwork], terms: Tensor) -> None:
+    def __init__(
+        self, members: Sequence[SpeechNetwork], linear: LinearNetwork, terms: Tensor, linear_share: float
+    ) -> None:
         super().__init__(members[0].shape.labels)
         self.members = nn.ModuleList(members)
+        self.linear = linear
+        self.backbone = members[0].shape.states > 0
+        self.share = shares(len(members), linear_share)
         self.register_buffer("terms", terms.float())
 
-    def forward(self, quartets: Tensor, presence: Tensor, states: Tensor | None = None) -> Affect:
+    def forward(self, quartets: Tensor, presence: Tensor, beside: Tensor) -> Affect:
+        """As :class:`SpeechNetwork` takes them; ``beside`` the states or, of networks without a backbone, the window's
+        functionals (B, 1920)."""
+        states = beside if self.backbone else None
         said: list[Affect] = [member(quartets, presence, states) for member in self.members]
-        mean, log_var, logits = joined(said, self.terms)
+        said.append(self.linear(beside if states is None else mean_states(states, presence)))
+        mean, log_var, logits = joined(said, self.terms, self.share)
         mean = mean.clamp(-0.999, 0.999)
         raw = ((1 + mean) / (1 - mean)).log() / 2  # its atanh, which ONNX's exporter lacks
         return self.calibrated(raw, log_var, logits, said[0].embedding)
+
+
+def shares(members: int, linear_share: float) -> list[float]:
+    """The shares of ``members`` networks and of the linear one after them."""
+    return [(1 - linear_share) / members] * members + [linear_share]
 
 
 def _embed(width: int, dropout: float) -> nn.Module:

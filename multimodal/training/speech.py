@@ -20,7 +20,8 @@ from affectstream.encoders.network import Affect
 from affectstream.encoders.speech.features import WINDOW
 from affectstream.encoders.speech.network import STRIDE, Algebra, Branches, Part, Shape, SpeechEnsemble, SpeechNetwork
 from affectstream.multimodal.training.losses import affect_loss
-from affectstream.multimodal.training.speech_data import Batch, Prepared, beginning, random_windows, windows
+from affectstream.multimodal.training.speech_data import Batch, Prepared, beginning, middle, random_windows, windows
+from affectstream.multimodal.training.speech_linear import heard_in
 
 
 @dataclass(frozen=True)
@@ -197,11 +198,12 @@ def answers(
 
     Of the whole recording, or of the ``longest`` frames in its middle.
     """
+    plain = isinstance(network, SpeechEnsemble) and not network.backbone
     rows: list[Affect] = []
     for clip in clips.tolist():
-        whole = int(part.offset[clip + 1] - part.offset[clip])
-        count = whole if longest is None else min(whole, longest)
-        length = -(-count // STRIDE) * STRIDE
-        rows.append(network(*windows([part], [(0, clip, (whole - count) // 2, count)], length)))
+        pick = middle(part, clip, longest)
+        batch = windows([part], [pick], -(-pick[3] // STRIDE) * STRIDE)
+        beside = torch.from_numpy(heard_in(part, pick, "functionals"))[None] if plain else batch.states
+        rows.append(network(batch.quartets, batch.presence, beside))
     mean, log_var, logits = (torch.cat([getattr(row, name) for row in rows]) for name in ("mean", "log_var", "logits"))
     return Affect(mean, log_var, logits, torch.empty(len(clips), 0))

@@ -18,9 +18,11 @@ def page(card: dict[str, Any]) -> str:
     both = facts["contract"]["backbone"] != "none"
     what = (
         "A quaternion network on amplitude and phase of the voice (after PhysioSER, arXiv 2602.13259, of which only the "
-        "abstract could be read) beside the first three blocks of Whisper-base, joined by attention."
+        "abstract could be read) beside the first three blocks of Whisper-base, joined by attention; and a linear network on the "
+        "mean of the backbone's states."
         if both
-        else "The quaternion branch of the speech network by itself: amplitude and phase of the voice, no backbone."
+        else "The quaternion branch of the speech network by itself, amplitude and phase of the voice, no backbone; and a linear "
+        "network on functionals of the same."
     )
     extra = _sentences(metrics["sentences_left_out_too"]) if "sentences_left_out_too" in metrics else ""
     return f"""# {facts["name"]}
@@ -32,8 +34,8 @@ Valence, arousal and dominance of a voice with their uncertainty, and seven emot
 
 ## Measured
 
-EmoDB, each of ten speakers left out in turn, statistics and calibrations from the other nine; two networks together, as they
-are shipped. `vad_derived` is the acted emotion by the term means of Russell and Mehrabian (1977): **not human ratings of valence,
+EmoDB, each of ten speakers left out in turn, statistics and calibrations from the other nine; two deep networks and a linear one
+together, as they are shipped. `vad_derived` is the acted emotion by the term means of Russell and Mehrabian (1977): **not human ratings of valence,
 arousal or dominance**. 95 % bootstrap intervals over speakers.
 
 Of a whole recording, 2.8 s in the mean:
@@ -60,14 +62,14 @@ told with a UAR of {_cell(metrics["polish"]["with_a_baseline"]["aroused_or_not_u
 
 ### Noise and damage
 
-EmoDB's left-out speakers again, one network, calibrated on clean sound. Across all of these the predicted variance and the squared error
+EmoDB's left-out speakers again, one deep network and the linear one, calibrated on clean sound. Across all of these the predicted variance and the squared error
 have a rank correlation of {metrics["robustness"]["variance_and_error_rank_correlation"]:.2f}.
 
 {_robustness(metrics["robustness"]["conditions"])}
 
 ### What helps
 
-UAR with each speaker left out, one network each. EmoDB has seven emotions, nEMO six; networks were trained for
+UAR with each speaker left out, one network each. EmoDB has seven emotions, nEMO six; deep networks were trained for
 {_both(metrics["ablations_trained"]["steps"])} steps with {_both(metrics["ablations_trained"]["varied_copies"])} varied copies.
 
 {_ablations(metrics["ablations"])}

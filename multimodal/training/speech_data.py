@@ -151,3 +151,10 @@ def random_windows(
 def beginning(part: Prepared, clip: int, length: int) -> Pick:
     """The first ``length`` frames of one recording, or all if there are fewer, as :func:`windows` wants them."""
     return 0, clip, 0, min(int(part.offset[clip + 1] - part.offset[clip]), length)
+
+
+def middle(part: Prepared, clip: int, longest: int | None = None) -> Pick:
+    """A whole recording, or the ``longest`` frames in its middle, as :func:`windows` wants them."""
+    whole = int(part.offset[clip + 1] - part.offset[clip])
+    count = whole if longest is None else min(whole, longest)
+    return 0, clip, (whole - count) // 2, count

@@ -25,11 +25,12 @@ from affectstream.encoders.network import Affect
 from affectstream.encoders.speech.backbone import Backbone, WhisperBackbone
 from affectstream.encoders.speech.encoder import ALONE, NAME
 from affectstream.encoders.speech.features import WINDOW
-from affectstream.encoders.speech.network import joined
+from affectstream.encoders.speech.network import joined, shares
 from affectstream.multimodal.terms import expected_vad
 from affectstream.multimodal.training.speech import Recipe, answers, train_member
 from affectstream.multimodal.training.speech_augment import CONDITIONS
 from affectstream.multimodal.training.speech_data import Prepared, copies, prepare
+from affectstream.multimodal.training.speech_linear import LinearRecipe, features, fit_linear, lessons
 
 BOTH = Recipe()
 VOICE = replace(BOTH, backbone=False)
@@ -46,8 +47,24 @@ RECIPES: dict[str, Recipe] = {
     "voice, not aligned, amplitude": replace(UNTAUGHT, part="amplitude"),
     "voice, not aligned, phase": replace(UNTAUGHT, part="phase"),
 }
-SHIPPED = {NAME: "both", ALONE: "voice"}  # checkpoint to recipe
-MEMBERS = 2  # networks in each that is shipped
+LINEAR: dict[str, LinearRecipe] = {
+    "linear, backbone": LinearRecipe("states", ridge=0.1),
+    "linear, voice": LinearRecipe("functionals", ridge=0.03, stretched=10),
+}
+
+
+@dataclass(frozen=True)
+class Blend:
+    """What is shipped: networks of the recipe ``deep`` and one of ``linear``, which has ``linear_share`` in their answer."""
+
+    deep: str
+    linear: str
+    linear_share: float
+
+
+# Checkpoint to what it is made of. The shares were chosen on EmoDB's folds.
+SHIPPED = {NAME: Blend("both", "linear, backbone", 1 / 3), ALONE: Blend("voice", "linear, voice", 2 / 3)}
+MEMBERS = 2  # deep networks in each that is shipped
 LOOK = "one look"  # what is said of the two seconds in the middle of a recording, as the runtime looks
 STEPS = {"emodb": BOTH.steps, "nemo": 160}  # of training; nEMO only serves the table
 TERMS = {"emodb": expected_vad(np.eye(7), emodb.EMOTIONS), "nemo": expected_vad(np.eye(6), nemo.EMOTIONS)}  # (K, 3)
@@ -107,8 +124,8 @@ def folds(corpora: dict[str, Corpus]) -> Iterator[Fold]:
     for recipe in RECIPES:
         yield from (Fold("emodb", recipe, speaker) for speaker in speakers["emodb"])
     for seed in range(1, MEMBERS):
-        for recipe in SHIPPED.values():
-            yield from (Fold("emodb", recipe, speaker, seed=seed) for speaker in speakers["emodb"])
+        for blend in SHIPPED.values():
+            yield from (Fold("emodb", blend.deep, speaker, seed=seed) for speaker in speakers["emodb"])
     for recipe in RECIPES:
         yield from (Fold("nemo", recipe, speaker) for speaker in speakers["nemo"])
     yield from (Fold("emodb", "both", speaker, half=0) for speaker in speakers["emodb"])  # one half tells enough
@@ -129,11 +146,42 @@ def run_fold(fold: Fold, corpus: Corpus, run: Path) -> None:
     train, test = split(corpus.clips, fold)
     recipe = replace(RECIPES[fold.recipe], steps=STEPS[fold.corpus])
     network = train_member(corpus.sets, corpus.clips, train, recipe, fold.seed)
-    wide = fold.recipe in SHIPPED.values() and fold.half is None and fold.seed == 0
-    kept: dict[str, NDArray[np.generic]] = {"clip": test}
+    wide = fold.recipe in {blend.deep for blend in SHIPPED.values()} and fold.half is None and fold.seed == 0
     said = {LOOK: answers(network, corpus.tests["clean"], test, WINDOW)}
     for condition, part in corpus.tests.items() if wide else [("clean", corpus.tests["clean"])]:
         said[condition] = answers(network, part, test)
+    _keep(fold, test, said, run)
+
+
+def run_linear(name: str, corpus: Corpus, recipe: str, run: Path) -> None:
+    """Train and test the linear ``recipe`` on the corpus called ``name`` with each speaker left out, and keep the answers.
+
+    With half of the sentences left out too where the deep networks have such folds.
+    """
+    every = [
+        Fold(name, recipe, speaker, half)
+        for speaker in np.unique(corpus.clips.speaker).tolist()
+        for half in ((None, 0) if name == "emodb" else (None,))
+    ]
+    wanted = [fold for fold in every if not (run / "folds" / fold.file).exists()]
+    if not wanted:
+        return
+    source = LINEAR[recipe].source
+    terms = torch.from_numpy(TERMS[name]).float()
+    taught = lessons(corpus.sets, LINEAR[recipe])
+    asked = {LOOK: features(corpus.tests["clean"], source, longest=WINDOW)}
+    asked |= {condition: features(part, source) for condition, part in corpus.tests.items()}
+    for fold in wanted:
+        train, test = split(corpus.clips, fold)
+        network = fit_linear(taught, corpus.clips, train, terms, LINEAR[recipe])
+        with torch.inference_mode():
+            said = {condition: network(torch.from_numpy(rows[test])) for condition, rows in asked.items()}
+        _keep(fold, test, said, run)
+
+
+def _keep(fold: Fold, test: NDArray[np.integer], said: dict[str, Affect], run: Path) -> None:
+    """Write what was ``said`` of the recordings ``test`` under each condition."""
+    kept: dict[str, NDArray[np.generic]] = {"clip": test}
     for condition, answer in said.items():
         kept |= {f"{condition}: {name}": part.numpy() for name, part in answer._asdict().items() if name != "embedding"}
     place = run / "folds" / fold.file
@@ -144,32 +192,44 @@ def run_fold(fold: Fold, corpus: Corpus, run: Path) -> None:
 
 
 def read_folds(
-    run: Path, corpus: str, recipe: str, condition: str = "clean", *, halves: bool = False, seeds: int = 1
+    run: Path,
+    corpus: str,
+    what: str | Blend,
+    condition: str = "clean",
+    *,
+    halves: bool = False,
+    members: int = MEMBERS,
 ) -> tuple[NDArray[np.int64], Affect]:
     """The recordings (n,) of all folds, and the answers to them, of networks that heard neither.
 
-    With ``seeds`` the answers of so many networks together, as :func:`joined` has it. Raises
-    FileNotFoundError if no fold of the first seed is there, or one of another seed is missing.
+    ``what`` is a recipe, of which the first seed's network answers, or a blend with so many ``members``; the answers are joined
+    as :func:`joined` has it. Raises FileNotFoundError if a fold that is needed is not there.
     """
-    pattern = Fold(corpus, recipe, "*", seed=0).file
+    if isinstance(what, str):
+        parts, share = [(what, 0)], [1.0]
+    else:
+        parts = [*((what.deep, seed) for seed in range(members)), (what.linear, 0)]
+        share = shares(members, what.linear_share)
+    terms = torch.from_numpy(TERMS[corpus]).float()
+    pattern = Fold(corpus, parts[0][0], "*").file
     first = [path for path in sorted((run / "folds").glob(pattern)) if (".half" in path.name) == halves]
     if not first:
         raise FileNotFoundError(f"no folds {pattern} in {run / 'folds'}; run speech_folds first")
-    clips, parts = [], []
-    terms = torch.from_numpy(TERMS[corpus]).float()
+    clips: list[NDArray[np.int64]] = []
+    together: list[tuple[torch.Tensor, ...]] = []
     for path in first:
-        at, said = np.empty(0, np.int64), []
-        for seed in range(seeds):
-            with np.load(path.with_name(path.name.replace("seed0", f"seed{seed}")), allow_pickle=False) as file:
-                mean, log_var, logits = (
-                    torch.from_numpy(file[f"{condition}: {k}"]) for k in ("mean", "log_var", "logits")
-                )
-                said.append(Affect(mean, log_var, logits, torch.empty(len(mean), 0)))
-                at = file["clip"]
-        clips.append(at)
-        parts.append(joined(said, terms))
-    mean, log_var, logits = (torch.cat(column) for column in zip(*parts, strict=True))
+        speaker, half = path.name.split(".")[2], 0 if halves else None
+        read = [_read(run, Fold(corpus, recipe, speaker, half, seed), condition) for recipe, seed in parts]
+        clips.append(read[0][0])
+        together.append(joined([said for _, said in read], terms, share))
+    mean, log_var, logits = (torch.cat(column) for column in zip(*together, strict=True))
     return np.concatenate(clips), Affect(mean, log_var, logits, torch.empty(len(mean), 0))
+
+
+def _read(run: Path, fold: Fold, condition: str) -> tuple[NDArray[np.int64], Affect]:
+    with np.load(run / "folds" / fold.file, allow_pickle=False) as file:
+        parts = [torch.from_numpy(file[f"{condition}: {name}"]) for name in ("mean", "log_var", "logits")]
+        return file["clip"], Affect(*parts, torch.empty(len(parts[0]), 0))
 
 
 _opened: dict[str, Corpus] = {}  # in a worker, so that frames are opened once
@@ -196,6 +256,10 @@ def main() -> None:
         done = [pool.submit(_work, fold, arguments.data, arguments.run) for fold in wanted]
         for k, future in enumerate(as_completed(done), 1):
             print(f"{k} of {len(wanted)}: {future.result()}", flush=True)
+    for name, corpus in corpora.items():
+        for recipe in LINEAR:
+            run_linear(name, corpus, recipe, arguments.run)
+            print(f"{recipe} on {name}", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from affectstream.encoders.network import Affect, Calibrated
 from affectstream.multimodal import metrics
 from affectstream.multimodal.training.calibrate import calibrate
 from affectstream.multimodal.training.figures import regression_figures
-from affectstream.multimodal.training.speech_folds import RECIPES, read_folds
+from affectstream.multimodal.training.speech_folds import LINEAR, RECIPES, SHIPPED, Blend, read_folds
 from affectstream.multimodal.types import DIMENSIONS
 
 # Halfway between the term means of neutral and of the nearest emotion on the other side: disgust, and anger.
@@ -90,11 +90,16 @@ def scores(said: Affect, clips: Clips, at: NDArray[np.integer]) -> dict[str, Any
 
 
 def ablations(run: Path, clips: Clips, corpus: str) -> dict[str, Any]:
-    """Each recipe's UAR on ``corpus``, and by how much it is above another's with a paired bootstrap over speakers."""
+    """Each recipe's UAR on ``corpus``, and by how much it is above another's with a paired bootstrap over speakers.
+
+    Deep networks are one by themselves, also beside a linear one.
+    """
+    asked: dict[str, str | Blend] = {recipe: recipe for recipe in (*RECIPES, *LINEAR)}
+    asked |= {f"{blend.deep}, and linear": blend for blend in SHIPPED.values()}
     guesses: dict[str, NDArray[np.int64]] = {}
     out: dict[str, Any] = {}
-    for recipe in RECIPES:
-        at, said = read_folds(run, corpus, recipe)
+    for recipe, what in asked.items():
+        at, said = read_folds(run, corpus, what, members=1)
         guess = np.empty(len(clips), np.int64)
         guess[at] = likeliest(said)
         guesses[recipe] = guess
@@ -116,6 +121,9 @@ def ablations(run: Path, clips: Clips, corpus: str) -> dict[str, Any]:
         "quaternions": ("voice, not aligned", "voice, not aligned, real"),
         "phase beside amplitude": ("voice, not aligned", "voice, not aligned, amplitude"),
         "amplitude beside phase": ("voice, not aligned", "voice, not aligned, phase"),
+        "a linear network beside both": ("both, and linear", "both"),
+        "a linear network beside the voice": ("voice, and linear", "voice"),
+        "the voice beside a linear network": ("voice, and linear", "linear, voice"),
     }
     out["differences"] = {
         what: figure(gain, clips.speaker, guesses[a], guesses[b], clips.label) for what, (a, b) in questions.items()
@@ -123,8 +131,8 @@ def ablations(run: Path, clips: Clips, corpus: str) -> dict[str, Any]:
     return out
 
 
-def robustness(run: Path, clips: Clips, recipe: str, conditions: Mapping[str, Any]) -> dict[str, Any]:
-    """UAR, CCC and coverage of one recipe under each condition, and whether its variance knows its errors.
+def robustness(run: Path, clips: Clips, what: Blend, conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """UAR, CCC and coverage of a blend of one deep network under each condition, and whether its variance knows its errors.
 
     Calibrations are those of the clean answers to the other speakers. The rank correlation is Spearman's, between the
     mean predicted variance and the mean squared error of every answer under every condition.
@@ -132,8 +140,8 @@ def robustness(run: Path, clips: Clips, recipe: str, conditions: Mapping[str, An
     out: dict[str, Any] = {}
     doubt, error = [], []
     for condition in conditions:
-        at, said = read_folds(run, "emodb", recipe, condition)
-        _, clean = read_folds(run, "emodb", recipe)
+        at, said = read_folds(run, "emodb", what, condition, members=1)
+        _, clean = read_folds(run, "emodb", what, members=1)
         said = calibrated_by_others(said, clean, clips, at)
         wide = said.log_var.exp().numpy()
         off = np.square(said.mean.numpy() - clips.vad[at])

@@ -5,7 +5,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from affectstream.encoders.speech.network import Functionals, Pooling, Shape, SpeechEnsemble, SpeechNetwork, VoiceBranch
+from affectstream.encoders.speech.network import (
+    LinearNetwork,
+    Pooling,
+    Shape,
+    SpeechEnsemble,
+    SpeechNetwork,
+    Statistics,
+    VoiceBranch,
+)
 
 SMALL = Shape(labels=7, states=2, state_width=16)
 
@@ -72,10 +80,10 @@ def test_the_voice_branch_answers_alone() -> None:
     assert not any(name.startswith("latent") for name, _ in net.named_parameters())
 
 
-def test_functionals_are_those_of_numpy() -> None:
+def test_statistics_are_those_of_numpy() -> None:
     torch.manual_seed(0)
     features = torch.randn(2, 3, 50)
-    layer = Functionals(3).eval()
+    layer = Statistics(3).eval()
     seen: list[Tensor] = []
     layer.norm.register_forward_hook(lambda module, args, output: seen.append(args[0]))
     layer(features, torch.ones(2, 50))
@@ -100,16 +108,42 @@ def test_frames_without_a_voice_hardly_count_in_pooling() -> None:
     torch.testing.assert_close(pool(frames, presence), pool(changed, presence), atol=5e-3, rtol=0)
 
 
-def test_an_ensemble_is_the_mixture_of_its_members() -> None:
-    members = [network(seed=seed) for seed in range(3)]
+@pytest.mark.parametrize("backbone", [True, False])
+def test_an_ensemble_is_the_mixture_of_its_members(backbone: bool) -> None:
+    shape = SMALL if backbone else Shape(7, states=0)
+    members = [network(shape, seed) for seed in range(2)]
     terms = torch.rand(7, 3, generator=torch.Generator().manual_seed(5)) * 2 - 1
-    together = SpeechEnsemble(members, terms).eval()(*inputs())
-    said = [member(*inputs()) for member in members]
+    torch.manual_seed(9)
+    linear = LinearNetwork(32 if backbone else 12, terms)
+    quartets, presence, states = inputs()
+    beside = states if backbone else torch.randn(3, 12)
+    together = SpeechEnsemble(members, linear, terms, 0.5).eval()(quartets, presence, beside)
+    weight = presence.numpy() + 1e-3
+    mean_state = np.einsum("bt,btkd->bkd", weight / weight.sum(1, keepdims=True), states.numpy()).reshape(3, -1)
+    said = [member(quartets, presence, states if backbone else None) for member in members]
+    said.append(linear(torch.from_numpy(mean_state).float() if backbone else beside))
+    share = np.array([0.25, 0.25, 0.5])[:, None, None]
     means = np.stack([a.mean.detach().numpy() for a in said])
-    chance = np.stack([a.logits.softmax(1).detach().numpy() for a in said if a.logits is not None]).mean(0)
+    chance = (np.stack([a.logits.softmax(1).detach().numpy() for a in said if a.logits is not None]) * share).sum(0)
+    mean = (means * share).sum(0)
     hesitating = np.stack([np.cov(terms.numpy().T, aweights=row, ddof=0).diagonal() for row in chance])
-    variance = np.stack([np.exp(a.log_var.detach().numpy()) for a in said]).mean(0) + means.var(0) + hesitating
-    np.testing.assert_allclose(together.mean.detach().numpy(), means.mean(0), atol=1e-5)
-    np.testing.assert_allclose(np.exp(together.log_var.detach().numpy()), variance, rtol=1e-4)
+    spread = np.exp(np.stack([a.log_var.detach().numpy() for a in said])) + (means - mean) ** 2
+    np.testing.assert_allclose(together.mean.detach().numpy(), mean, atol=1e-5)
+    np.testing.assert_allclose(
+        np.exp(together.log_var.detach().numpy()), (spread * share).sum(0) + hesitating, rtol=1e-4
+    )
     assert together.logits is not None
     np.testing.assert_allclose(together.logits.softmax(1).detach().numpy(), chance, atol=1e-4)
+
+
+def test_a_linear_network_says_what_its_terms_say() -> None:
+    terms = torch.tensor([[0.8, 0.5, 0.4], [-0.6, -0.3, -0.3]])
+    linear = LinearNetwork(4, terms)
+    with torch.no_grad():
+        linear.linear.weight.zero_()
+        linear.linear.bias.copy_(torch.tensor([2.0, 0.0]))
+    answer = linear(torch.randn(5, 4))
+    chance = 1 / (1 + np.exp(-2.0))
+    np.testing.assert_allclose(
+        answer.mean.detach().numpy(), np.tile(chance * terms[0] + (1 - chance) * terms[1], (5, 1)), atol=1e-6
+    )
