@@ -57,7 +57,7 @@ ANY_HEADSET = Shape(bands=5)
 
 
 class Classes(NamedTuple):
-    """The answer of the published head for a batch of B: ``logits`` (B, K) and ``embedding`` (B, 128), what they are made of."""
+    """The published head's answer for a batch of B: ``logits`` (B, K), and ``embedding`` (B, 128), which they are made of."""
 
     logits: Tensor
     embedding: Tensor
@@ -167,8 +167,8 @@ class ElectrodeTransformer(nn.Module):
     def attention(self, entropy: Tensor, present: Tensor, positions: Tensor | None = None) -> Attention:
         """Where the answer to the same inputs came from; call ``eval()`` first, as for an answer.
 
-        The rollout of Abnar and Zuidema 2020 (arXiv 2005.00928): each block passes on half of a token as it was and half
-        by its attention, averaged over heads; the blocks' matrices are multiplied, and the last tokens are
+        The rollout of Abnar and Zuidema 2020 (arXiv 2005.00928): each block passes on half of a token as it was and
+        half by its attention, averaged over heads; the blocks' matrices are multiplied, and the last tokens are
         averaged as for the head.
         """
         tokens, weight = self._embed(entropy, present, positions)

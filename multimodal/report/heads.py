@@ -20,12 +20,12 @@ LABELLED = 40  # electrodes at most whose names have room
 
 
 def draw_heads(values: Mapping[str, ArrayLike], names: Sequence[str], *, unit: str = "") -> "Figure":
-    """A picture of one head a title, nose up, in ``values`` {title: (C,)}, of the electrodes ``names``; ``unit`` names
-    what the colour bar shows, which all heads share.
+    """A picture of one head, seen from above, for each title of ``values`` {title: (C,)} of the electrodes ``names``.
 
-    Every electrode is a dot of its own value's colour; between them, and to the outline, values are interpolated
-    (MNE's topomap, linearly, for a cubic one shows more than was measured), unless fewer than four electrodes of a head have one. Electrodes whose value is NaN are
-    crossed out. Those whose place is not known are left out and named below the heads. Save it with ``savefig``.
+    Every electrode is a dot of its own value's colour. Between them, and to the outline, values are interpolated by
+    MNE's topomap, linearly, because its cubic one shows peaks that nobody measured; not where fewer than four places
+    have a value. Electrodes whose value is NaN are crossed out; those whose place is not known are only named, below
+    the heads. All heads share a scale; ``unit`` names what its bar shows. Save the figure with ``savefig``.
 
     Raises ValueError if there are no heads, if a title has not one value for each name, or holds infinity.
     """
@@ -39,10 +39,9 @@ def draw_heads(values: Mapping[str, ArrayLike], names: Sequence[str], *, unit: s
         raise ValueError("got no values; wanted at least one title with a value for each electrode")
     for title, each in heads.items():
         if each.shape != (len(names),) or np.isinf(each).any():
-            raise ValueError(
-                f"{title!r} has shape {each.shape}{' and infinities' * bool(np.isinf(each).any())}; wanted one value for "
-                f"each of {len(names)} electrodes, NaN where there is none"
-            )
+            infinite = " and infinities" if np.isinf(each).any() else ""
+            wanted = f"one value for each of {len(names)} electrodes, NaN where there is none"
+            raise ValueError(f"{title!r} has shape {each.shape}{infinite}; wanted {wanted}")
     place = on_paper(positions(names))
     known = np.isfinite(place).all(axis=1)
     labels, lost = ([str(name) for name in np.array(names)[which]] for which in (known, ~known))
@@ -67,8 +66,8 @@ def draw_heads(values: Mapping[str, ArrayLike], names: Sequence[str], *, unit: s
 def on_paper(position: NDArray[np.float64]) -> NDArray[np.float64]:
     """``position`` (C, 3), m in the head frame, seen from above: (C, 2), x to the right ear, y to the nose.
 
-    The azimuthal equidistant map of directions from the middle of the head: the distance from the vertex is the angle from
-    it, 1 at :data:`RIM`, where the outline of the head is drawn; what lies lower, as behind the ears, is outside.
+    The azimuthal equidistant map of directions from the middle of the head: the distance from the vertex is the angle
+    from it, 1 at :data:`RIM`, where the outline of the head is drawn; what lies lower, as behind the ears, is outside.
 
     >>> on_paper(np.array([[0.0, 0.015, 0.139], [0.1, 0.015, 0.039]])).round(6).tolist()
     [[0.0, 0.0], [0.9, 0.0]]
@@ -86,17 +85,18 @@ def _head(
     names: list[str],
     span: tuple[float, float],
 ) -> None:
-    """One head; ``values`` (C,) and ``place`` (C, 2) of electrodes whose places are known, colours from and to ``span``."""
+    """One head; ``values`` (C,) and ``place`` (C, 2) of electrodes whose places are known, in the colours of ``span``."""
     from matplotlib.patches import Circle
     from matplotlib.patheffects import withStroke
 
     there = np.isfinite(values)
-    if there.sum() >= ENOUGH:
+    spots, at = np.unique(place[there].round(6), axis=0, return_inverse=True)
+    if len(spots) >= ENOUGH:
         from mne.viz import plot_topomap
 
         image, _ = plot_topomap(
-            values[there],
-            place[there],
+            np.bincount(at.ravel(), values[there]) / np.bincount(at.ravel()),  # T3 and T7 are one place
+            spots,
             axes=axes,
             show=False,
             sensors=False,

@@ -20,8 +20,8 @@ from affectstream.multimodal.training.export import Card, to_onnx, write_checkpo
 def export_eeg(network: ElectrodeTransformer, card: Card, folder: Path) -> Path:
     """Write ``NAME.onnx``, ``.safetensors`` and ``.json`` to ``folder``, made if there is none; returns the ``.onnx``.
 
-    NAME is that of the card's facts, to which the network's shape is added as ``extra["shape"]``, so that it can be built
-    again. The inputs are ``entropy`` (batch, E, bands) and ``present`` (batch, E), both float32, and for a network that
+    NAME is that of the card's facts, to which the network's shape is added as ``extra["shape"]``, so that it can be
+    built again. The inputs are ``entropy`` (batch, E, bands) and ``present`` (batch, E), both float32, and for a network that
     knows electrodes by position ``positions`` (1 or batch, E, 3), where E may be any number. Both files are compared
     on several headsets, with electrodes missing. Raises ValueError if the facts are not the network's, or if the files
     answer differently by more than 1e-4.

@@ -85,6 +85,18 @@ def test_fewer_than_four_electrodes_are_dots_only(known: int) -> None:
     assert (len(dots), len(crosses), len(axes.images)) == (known, 4 - known, int(known == 4))
 
 
+@pytest.mark.filterwarnings("error")
+def test_two_electrodes_in_one_place_are_interpolated_as_their_mean() -> None:
+    def shown(names: tuple[str, ...], values: list[float]) -> NDArray[np.float64]:
+        (axes,) = heads(draw_heads({"head": values}, names))
+        return np.ma.filled(np.ma.asarray(axes.images[0].get_array(), float), 0)
+
+    twice = shown(("Cz", "Fz", "Oz", "T8", "T3", "T7"), [0.0, 1.0, 2.0, 3.0, 0.0, 1.0])
+    np.testing.assert_allclose(twice, shown(("Cz", "Fz", "Oz", "T8", "T7"), [0.0, 1.0, 2.0, 3.0, 0.5]), atol=1e-5)
+    (axes,) = heads(draw_heads({"head": [1.0, 2.0, 3.0, 4.0]}, ("T3", "T7", "Cz", "Oz")))
+    assert not axes.images and len(marks(axes)[0]) == 4
+
+
 def test_electrodes_whose_place_is_unknown_are_named_and_do_not_stretch_the_scale(tmp_path: Path) -> None:
     figure = draw_heads({"head": [0.1, 0.2, 0.3, 0.4, 9.0]}, (*MUSE4, "CB1"))
     assert figure.get_supxlabel() == "place not known: CB1"
