@@ -15,9 +15,12 @@ def ramp(value: float, low: float, high: float) -> float:
 
 
 def doubted(
-    mean: NDArray[np.float64], variance: NDArray[np.float64], sure: float, prior_sd: NDArray[np.float64]
+    mean: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    sure: float | NDArray[np.float64],
+    prior_sd: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and variance (3,) if the reading is right with chance ``sure``, and else nothing is known.
+    """Mean and variance (3,) if the reading is right with chance ``sure``, and else nothing is known; or rows of them.
 
     Knowing nothing is mean 0 and a variance of at least ``prior_sd``^2 and never below the reading's own.
 

@@ -7,6 +7,10 @@ from importlib.metadata import version
 
 VERBS = {
     "score": ("affectstream.multimodal.commands.score", "score recordings: traces, a state, a summary and a picture"),
+    "calibrate": (
+        "affectstream.multimodal.commands.calibrate",
+        "learn a person's EEG from rated stretches of a recording",
+    ),
     "dynamics": ("affectstream.multimodal.commands.dynamics", "replay a quarrel of 25 turns with and without a state"),
 }
 

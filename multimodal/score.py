@@ -9,18 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
+from affectstream.encoders.eeg.personal import PersonalModel
 from affectstream.encoders.face.encoder import FaceEncoder, FaceState
 from affectstream.encoders.speech.encoder import SpeechEncoder
 from affectstream.encoders.text.encoder import TextEncoder
+from affectstream.multimodal.brain import Brain, score_brain
 from affectstream.multimodal.combine import combine, reach_of
 from affectstream.multimodal.dynamics.events import Event
 from affectstream.multimodal.media import Media, probe
+from affectstream.multimodal.recordings import is_recording
 from affectstream.multimodal.signals import read_audio, read_video
 from affectstream.multimodal.subtitles import read_subtitles
 from affectstream.multimodal.types import Chunk, Observation, SignalError, Trace
 from affectstream.multimodal.words import ABSENT, Transcriber, open_transcriber, transcribe
 
-MODALITIES = ("face", "speech", "text")
+MODALITIES = ("face", "speech", "text", "eeg")
 
 Progress = Callable[[float, float], None]  # seconds done, seconds in all
 
@@ -32,7 +35,7 @@ class Result:
     ``traces`` source to :class:`Trace`: "face/0", "face/1"..., "speech", "text", "fused", "state"; ``events`` onsets, offsets,
     shifts, recoveries and discord in the state; ``media`` what the file holds;
     ``words`` the utterances, (start s, end s, text), and ``recognised`` whether they were taken from the sound;
-    ``faces`` what was seen of each face; ``missing``
+    ``faces`` what was seen of each face; ``brain`` what an EEG recording held, None for others; ``missing``
     modality to the reason it gave nothing; ``notes`` what went wrong without stopping the run; ``main_face``
     the track that is fused, or None; ``weights`` checkpoint name to sha256; ``seconds`` the time it took.
     """
@@ -46,6 +49,7 @@ class Result:
     words: list[tuple[float, float, str]]
     recognised: bool
     faces: FaceState
+    brain: Brain | None
     main_face: int | None
     missing: dict[str, str]
     notes: list[str]
@@ -63,13 +67,16 @@ class Result:
 class Encoders:
     """The networks a run needs, opened once for all its files; None where a modality was not asked for.
 
-    ``words_model`` is a folder with the user's own speech recogniser, or None for the one that the extra "words" brings.
+    ``words_model`` is a folder with the user's own speech recogniser, or None for the one that the extra "words" brings;
+    ``eeg_model`` a person's own model for EEG recordings.
     """
 
     face: FaceEncoder | None
     speech: SpeechEncoder | None
     text: TextEncoder | None
     words_model: Path | None = None
+    eeg: bool = False
+    eeg_model: PersonalModel | None = None
 
     @cached_property
     def transcriber(self) -> Transcriber | None:
@@ -77,10 +84,13 @@ class Encoders:
         return open_transcriber(self.words_model)
 
 
-def open_encoders(modalities: Sequence[str] = MODALITIES, words_model: Path | None = None) -> Encoders:
+def open_encoders(
+    modalities: Sequence[str] = MODALITIES, words_model: Path | None = None, eeg_model: Path | None = None
+) -> Encoders:
     """Open the shipped networks of ``modalities``; raises ValueError for one that does not exist.
 
-    ``words_model`` is a folder with a speech recogniser of the user's own, for files without subtitles.
+    ``words_model`` is a folder with a speech recogniser of the user's own, for files without subtitles; ``eeg_model`` a
+    file made by ``affectstream calibrate`` (CheckpointError if it is none).
     """
     unknown = sorted(set(modalities) - set(MODALITIES))
     if unknown or not modalities:
@@ -90,6 +100,8 @@ def open_encoders(modalities: Sequence[str] = MODALITIES, words_model: Path | No
         SpeechEncoder.load() if "speech" in modalities else None,
         TextEncoder.load() if "text" in modalities else None,
         words_model,
+        "eeg" in modalities,
+        None if eeg_model is None else PersonalModel.load(eeg_model),
     )
 
 
@@ -114,7 +126,9 @@ def score(
     """
     began = clock.monotonic()
     path = Path(path)
-    encoders = encoders or open_encoders(modalities)
+    if is_recording(path):
+        return _score_recording(path, hz, causal, encoders or open_encoders(("eeg",)), progress)
+    encoders = encoders or open_encoders([m for m in modalities if m != "eeg"])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         media = probe(path)
@@ -165,10 +179,49 @@ def score(
         words=words,
         recognised=recognised,
         faces=faces,
+        brain=None,
         main_face=main,
         missing=missing,
         notes=[str(w.message) for w in caught],
         weights=_weights(encoders, recognised),
+        seconds=clock.monotonic() - began,
+    )
+
+
+def _score_recording(path: Path, hz: float, causal: bool, encoders: Encoders, progress: Progress | None) -> Result:
+    """Score an EEG file."""
+    began = clock.monotonic()
+    if not encoders.eeg:
+        raise SignalError(f"{path} is an EEG recording; wanted eeg among the modalities; add it to --modalities")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        brain, trace = score_brain(path, causal=causal, model=encoders.eeg_model, progress=progress)
+    if trace is None:
+        raise SignalError(
+            f"{path}: nothing to score: {brain.recording.duration:.1f} s of EEG hold no stretch of 4 s without a gap; "
+            "record for longer"
+        )
+    missing = {}
+    if not trace.observed.any():
+        missing["eeg"] = (
+            "no window could be read, or too few to know the person's baseline (40 s that can be read are enough)"
+        )
+    combined = combine({"eeg": trace}, hz, reach=reach_of([trace]), causal=causal)
+    return Result(
+        path=path,
+        media=Media(brain.recording.duration, None, None, ()),
+        hz=hz,
+        causal=causal,
+        traces={"eeg": trace, "fused": combined.fused, "state": combined.state},
+        events=combined.events,
+        words=[],
+        recognised=False,
+        faces=FaceState(),
+        brain=brain,
+        main_face=None,
+        missing=missing,
+        notes=[*brain.recording.notes, *(str(w.message) for w in caught)],
+        weights={},
         seconds=clock.monotonic() - began,
     )
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Self
 
 from affectstream.encoders.checkpoint import CheckpointError
+from affectstream.multimodal.recordings import ENDINGS, is_recording
 from affectstream.multimodal.report.table import FORMATS, check_formats
 from affectstream.multimodal.score import MODALITIES, Encoders, Result, open_encoders, score
 from affectstream.multimodal.types import DIMENSIONS, SignalError
 
 VIDEO = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".mpg", ".mpeg", ".ts", ".wmv", ".gif"}
 AUDIO = {".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".wma", ".aiff", ".aif"}
-MEDIA = VIDEO | AUDIO
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ def run(arguments: list[str]) -> int:
         jobs = list_jobs(options.inputs, options.out)
         if options.subtitles is not None and len(jobs) > 1:
             raise ValueError(f"--subtitles names one file but there are {len(jobs)} inputs; score them one by one")
-        encoders = open_encoders(modalities, options.words_model)
+        if all(is_recording(job.path) for job in jobs) and "eeg" in modalities:
+            modalities = ("eeg",)  # no other network is needed
+        encoders = open_encoders(modalities, options.words_model, options.eeg_model)
     except (ValueError, CheckpointError) as error:
         print(f"affectstream score: {error}", file=sys.stderr)
         return 2
@@ -52,18 +54,19 @@ def run(arguments: list[str]) -> int:
 
 
 def list_jobs(inputs: list[Path], out: Path) -> list[Job]:
-    """One job for each file of ``inputs``; a folder stands for the media files below it, its structure kept under ``out``.
+    """One job for each file of ``inputs``; a folder stands for the media files and EEG recordings below it, its structure kept under ``out``.
 
-    Raises ValueError if a folder holds no media or if two inputs would write the same results.
+    Raises ValueError if a folder holds neither or if two inputs would write the same results.
     """
     jobs: list[Job] = []
     for path in inputs:
         if not path.is_dir():
             jobs.append(Job(path, out, path.stem))
             continue
-        found = sorted(f for f in path.rglob("*") if f.suffix.lower() in MEDIA and f.is_file())
+        found = sorted(f for f in path.rglob("*") if _is_input(f) and f.is_file())
         if not found:
-            raise ValueError(f"no media file in the folder {path}; wanted files ending in {', '.join(sorted(MEDIA))}")
+            wanted = ", ".join(sorted({*VIDEO, *AUDIO, *ENDINGS}))
+            raise ValueError(f"no media file and no EEG in the folder {path}; wanted files ending in {wanted}")
         jobs += [Job(f, out / f.parent.relative_to(path), f.stem) for f in found]
     taken: dict[tuple[Path, str], Path] = {}
     for job in jobs:
@@ -73,6 +76,10 @@ def list_jobs(inputs: list[Path], out: Path) -> list[Job]:
                 f"{other} and {job.path} would both be written to {job.folder / job.name}.*; rename one or score them apart"
             )
     return jobs
+
+
+def _is_input(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO | AUDIO or is_recording(path)
 
 
 def _score_one(job: Job, encoders: Encoders, options: argparse.Namespace, formats: tuple[str, ...], total: int) -> bool:
@@ -118,6 +125,8 @@ def _report(result: Result, files: list[Path], seconds: float) -> Iterator[str]:
         yield f"  {source:<8} {values}  ({seen.sum()} of {len(trace)} rows)"
     for event in result.events:
         yield f"  {event.found:6.1f} s {event.phrase()}"
+    if result.brain is not None:
+        yield f"  eeg: {result.brain.how}"
     for modality, why in result.missing.items():
         yield f"  {modality:<8} nothing: {why}"
     for file in files:
@@ -154,7 +163,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Score recordings. For talk.mp4: a table (talk.parquet), talk.summary.json, talk.events.json and a "
         "picture (talk.png).",
     )
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="a media file, or a folder of them")
+    parser.add_argument(
+        "inputs", nargs="+", type=Path, metavar="INPUT", help="a media file, an EEG recording, or a folder of them"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the results go; made if missing")
     parser.add_argument(
         "--hz", type=float, default=10.0, help="how often fused and state come, per second (default 10)"
@@ -169,6 +180,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         help="a Whisper model in CTranslate2's format, for files without subtitles (default: that of affectstream[words])",
+    )
+    parser.add_argument(
+        "--eeg-model", type=Path, metavar="FILE", help="the person's own model, made by `affectstream calibrate`"
     )
     parser.add_argument(
         "--format", default="parquet", metavar="LIST", help=f"some of: {','.join(FORMATS)} (default parquet)"

@@ -10,7 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-LASTING = {"face": 0.5, "speech": 1.0, "text": 0.5, "eeg": 2.0}  # s that the errors of a modality last
+# Seconds that the errors of a modality last. What an EEG says amiss of a person it says for minutes: averaged over trials of
+# a minute it is hardly more often right than at any moment.
+LASTING = {"face": 0.5, "speech": 1.0, "text": 0.5, "eeg": 120.0}
 GRAIN = 0.01  # share of an error's variance that is new in every sample, so that no frame is taken for exact
 
 Values = NDArray[np.float64]

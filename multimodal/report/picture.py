@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from affectstream.encoders.face.encoder import Person
 from affectstream.multimodal.dynamics.events import Event
+from affectstream.multimodal.report.brain import NAMED, draw_bands, draw_electrodes
 from affectstream.multimodal.score import Result
 from affectstream.multimodal.types import DIMENSIONS, Trace
 
@@ -39,7 +40,10 @@ def draw(result: Result, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     people = sorted(result.faces.people.items(), key=lambda item: -item[1].frames)[:FACES]
+    brain = result.brain if result.brain is not None and len(result.brain.time) else None
     heights = [1.0] * bool(people) + [1.5, 1.5, 1.5] + [0.5] * bool(result.words)
+    if brain is not None:
+        heights += [1.5, 0.8 + 0.05 * min(len(brain.recording.names), NAMED)]
     with plt.rc_context(
         {"font.size": 9, "font.family": "DejaVu Sans", "axes.spines.top": False, "axes.spines.right": False}
     ):
@@ -60,6 +64,10 @@ def draw(result: Result, path: Path) -> None:
         if result.words:
             panels.append(figure.add_subplot(rows[row + 3], sharex=panels[0]))
             _words(panels[3], result.words, reach)
+        if brain is not None:
+            panels += [figure.add_subplot(rows[row + k], sharex=panels[0]) for k in (3, 4)]
+            draw_bands(panels[3], brain)
+            draw_electrodes(panels[4], brain)
         for axes in panels[:-1]:
             axes.tick_params(labelbottom=False)
         panels[-1].set_xlabel("seconds")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from affectstream.multimodal.brain import Brain
 from affectstream.multimodal.score import Result
 from affectstream.multimodal.types import DIMENSIONS, Trace
 
@@ -59,12 +60,27 @@ def _found(result: Result) -> dict[str, Any]:
             }
             for track, person in sorted(result.faces.people.items())
         ]
+    if result.brain is not None:
+        found["eeg"] = _brain(result.brain)
     if result.events:
         found["events"] = dict(sorted(Counter(event.kind for event in result.events).items()))
     if result.words:
         found["utterances"] = len(result.words)
         found["words_from"] = "speech recognition" if result.recognised else "subtitles"
     return found
+
+
+def _brain(brain: Brain) -> dict[str, Any]:
+    """Electrodes, how well each could be read, and what the trace was made of."""
+    read = brain.quality.mean(0) if len(brain.quality) else np.zeros(len(brain.recording.names))
+    return {
+        "how": brain.how,
+        "rate": brain.recording.rate,
+        "electrodes": {
+            name: round(float(quality), 4) for name, quality in zip(brain.recording.names, read, strict=True)
+        },
+        "baseline": [[round(begin, 3), round(end, 3)] for begin, end in brain.rest] or "the whole recording",
+    }
 
 
 def _source(trace: Trace) -> dict[str, Any]:

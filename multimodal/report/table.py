@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from affectstream.multimodal.brain import Brain
 from affectstream.multimodal.types import DIMENSIONS, Trace
 
 FORMATS = ("parquet", "csv")
-SCHEMA = "affect-table/1"
+AFFECT = {"schema": "affect-table/1", "unit": "time s; affect in [-1, 1]"}
+ELECTRODES = {"schema": "eeg-table/1", "unit": "time s; power in squared microvolts"}
 
 
 def columns(traces: Mapping[str, Trace]) -> dict[str, NDArray[Any]]:
@@ -41,11 +43,11 @@ def _probability(trace: Trace, label: str) -> NDArray[np.float64]:
     return trace.labels[:, trace.label_names.index(label)].astype(np.float64)
 
 
-def write_table(traces: Mapping[str, Trace], path: Path, metadata: Mapping[str, str]) -> None:
-    """Write the table to ``path``, .parquet or .csv by its ending; unknown values are empty.
+def write_table(columns: Mapping[str, NDArray[Any]], path: Path, metadata: Mapping[str, str]) -> None:
+    """Write a table of ``columns`` to ``path``, .parquet or .csv by its ending; unknown values are empty.
 
     Values are rounded to six decimals (times to a microsecond): finer digits are noise and only make two
-    machines disagree. Parquet carries ``metadata`` and the schema's name.
+    machines disagree. Parquet carries ``metadata``.
     """
     import pyarrow as pa
     import pyarrow.csv
@@ -55,14 +57,30 @@ def write_table(traces: Mapping[str, Trace], path: Path, metadata: Mapping[str, 
         name: pa.array(values).dictionary_encode()
         if values.dtype.kind == "U"
         else pa.array(values.round(6), from_pandas=True)
-        for name, values in columns(traces).items()
+        for name, values in columns.items()
     }
     table = pa.table(arrays)
     if path.suffix == ".csv":
-        pyarrow.csv.write_csv(table.set_column(1, "source", table["source"].cast(pa.string())), path)
+        named = table.column_names[1]  # the column of words, which CSV wants spelt out
+        pyarrow.csv.write_csv(table.set_column(1, named, table[named].cast(pa.string())), path)
     else:
-        table = table.replace_schema_metadata({"schema": SCHEMA, "unit": "time s; affect in [-1, 1]", **metadata})
+        table = table.replace_schema_metadata(dict(metadata))
         pyarrow.parquet.write_table(table, path)
+
+
+def electrode_columns(brain: Brain) -> dict[str, NDArray[Any]]:
+    """The table of an EEG recording: one row for each window of 4 s and electrode.
+
+    ``time`` s of its centre, ``electrode``, the power in each band (``delta_uv2``...) in squared microvolts, and ``quality``.
+    """
+    names = brain.recording.names
+    table: dict[str, NDArray[Any]] = {
+        "time": np.repeat(brain.time, len(names)),
+        "electrode": np.tile(np.array(names), len(brain.time)),
+    }
+    for b, band in enumerate(brain.bands):
+        table[f"{band}_uv2"] = 1e12 * brain.power[:, :, b].ravel()
+    return table | {"quality": brain.quality.ravel()}
 
 
 def check_formats(formats: Sequence[str]) -> None:

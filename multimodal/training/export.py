@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -99,7 +100,8 @@ def largest_difference(network: nn.Module, path: Path, batches: Sequence[Mapping
         with torch.inference_mode():
             answer = network(*(torch.from_numpy(value) for value in batch.values()))._asdict()
         for name, got in zip(names, session.run(names, dict(batch)), strict=True):
-            worst = max(worst, float(abs(got - answer[name].numpy()).max()))
+            off = float(abs(got - answer[name].numpy()).max())
+            worst = max(worst, math.inf if math.isnan(off) else off)  # NaN is no agreement
     return worst
 
 

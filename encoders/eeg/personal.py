@@ -1,0 +1,117 @@
+"""What was learnt of one person: a linear map of band entropies to affect, kept as safetensors (numpy; no torch).
+
+Made by ``affectstream calibrate``, and only where it was shown to beat knowing nothing.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affectstream.encoders.checkpoint import CheckpointError
+from affectstream.encoders.eeg.entropy import Entropy
+from affectstream.encoders.eeg.physiology import READABLE
+from affectstream.multimodal.types import DIMENSIONS, SignalError
+
+KIND = "affectstream-eeg-person/1"
+TENSORS = ("mean", "sd", "weights", "bias", "variance")
+
+
+@dataclass(frozen=True, eq=False)
+class PersonalModel:
+    """``weights`` (C, B, 3) on entropies standardised by ``mean`` and ``sd`` (C, B), ``bias`` (3,), and the error ``variance``
+    (3,) on trials it had not seen: NaN in the dimensions in which it does not beat knowing nothing. ``names`` are the
+    electrodes, ``contract`` the definition of the entropies, ``story`` what it was made of and how well it did."""
+
+    names: tuple[str, ...]
+    contract: dict[str, Any]
+    mean: NDArray[np.float64]
+    sd: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    story: dict[str, Any]
+
+    def check(self, names: Sequence[str], definition: Entropy) -> None:
+        """Raises SignalError if the entropies are defined otherwise or less than half of the electrodes are there."""
+        ours = json.loads(json.dumps(definition.contract()))
+        if ours != self.contract:
+            raise SignalError(f"the model was made of {self.contract}; it would be fed {ours}; calibrate again")
+        there = set(self.names) & set(names)
+        if 2 * len(there) < len(self.names):
+            raise SignalError(
+                f"the model knows {len(self.names)} electrodes ({', '.join(self.names)}), of which the recording has "
+                f"{len(there)}; wanted at least half of them; record with the same headset or calibrate again"
+            )
+
+    def predict(
+        self, entropy: NDArray[np.float64], quality: NDArray[np.float64], names: Sequence[str]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and variance (w, 3) and quality (w,) of windows with ``entropy`` (w, C, B) and ``quality`` (w, C) at ``names``.
+
+        An electrode that is missing or unreadable counts as its mean; the quality is that of the others, times
+        their number among those the model knows.
+        """
+        at = {name: k for k, name in enumerate(names)}
+        ready = np.zeros((len(entropy), *self.mean.shape))
+        sure = np.zeros((len(entropy), len(self.names)))
+        for k, name in enumerate(self.names):
+            if name in at:
+                sure[:, k] = quality[:, at[name]]
+                ready[:, k] = (entropy[:, at[name]] - self.mean[k]) / self.sd[k]
+        ready = np.where((sure >= READABLE)[:, :, None], ready, 0.0)
+        mean = np.clip(np.einsum("wcb,cbd->wd", ready, self.weights) + self.bias, -1, 1)
+        known = np.isfinite(self.variance) & (sure >= READABLE).any(1)[:, None]
+        variance = np.broadcast_to(self.variance, mean.shape)
+        return np.where(known, mean, np.nan), np.where(known, variance, np.nan), sure.mean(1)
+
+    def save(self, path: Path) -> None:
+        """Write to ``path`` (.safetensors), under a temporary name first."""
+        from safetensors.numpy import save_file
+
+        metadata = {
+            "kind": KIND,
+            "names": json.dumps(self.names),
+            "contract": json.dumps(self.contract),
+            "story": json.dumps(self.story),
+        }
+        tensors = {name: np.ascontiguousarray(value) for name, value in asdict(self).items() if name in TENSORS}
+        partial = path.with_name(f".{path.name}.part")
+        try:
+            save_file(tensors, partial, metadata)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The model in ``path``. Raises CheckpointError if there is none, or none of ours, there."""
+        from safetensors import SafetensorError, safe_open
+
+        wanted = "wanted a file made by `affectstream calibrate`"
+        try:
+            with safe_open(path, "numpy") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("kind") != KIND:
+                    raise CheckpointError(f"{path} is {metadata.get('kind', 'of no known kind')}; {wanted}, {KIND}")
+                tensors = {name: file.get_tensor(name) for name in TENSORS}
+        except FileNotFoundError as error:
+            raise CheckpointError(f"no {path}; {wanted}; check the path") from error
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{path} cannot be read ({error}); {wanted}; make it again") from error
+        names = tuple(json.loads(metadata["names"]))
+        bands = tensors["mean"].shape[-1]
+        shapes = {name: tensors[name].shape for name in TENSORS}
+        table = (len(names), bands)
+        if shapes != {"mean": table, "sd": table, "weights": (*table, 3), "bias": (3,), "variance": (3,)}:
+            raise CheckpointError(f"{path} holds arrays of shapes {shapes}, which do not fit; {wanted}; make it again")
+        return cls(names, json.loads(metadata["contract"]), **tensors, story=json.loads(metadata["story"]))
+
+    @property
+    def learnt(self) -> tuple[str, ...]:
+        """The dimensions it says something of."""
+        return tuple(name for name, value in zip(DIMENSIONS, self.variance, strict=True) if np.isfinite(value))

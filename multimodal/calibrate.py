@@ -1,0 +1,167 @@
+"""Learn one person's EEG from rated stretches of a recording, and refuse to where there is nothing to learn.
+
+A ridge regression of a trial's mean band entropies to its rating. Whether it beats knowing nothing is asked of trials it did
+not see, against the mean rating and against a straight line in time (a session drifts, and ratings with it), and by chance:
+the same with the ratings shuffled.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affectstream.encoders.eeg.entropy import Entropy
+from affectstream.encoders.eeg.features import Windows
+from affectstream.encoders.eeg.personal import PersonalModel
+from affectstream.encoders.eeg.physiology import READABLE
+from affectstream.multimodal import metrics
+from affectstream.multimodal.types import DIMENSIONS, SignalError
+
+LEAST = 8  # trials
+SHUFFLES = 400
+CHANCE = 0.05  # of saving a model though there is nothing, over all dimensions together
+RIDGES = 10.0 ** np.arange(-1, 4)  # times the mean eigenvalue of the trials' kernel
+
+
+@dataclass(frozen=True)
+class Rating:
+    """A trial: ``start`` and ``end`` s in the recording, and valence, arousal, dominance in [-1, 1], NaN where not rated."""
+
+    start: float
+    end: float
+    vad: tuple[float, float, float]
+
+
+class Verdict(NamedTuple):
+    """How one dimension did on trials left out: concordance ``ccc``, error ``rmse``, that of the better of mean and line in time
+    ``floor``, the chance ``p`` of such a concordance with shuffled ratings, and whether it is ``kept``."""
+
+    ccc: float
+    rmse: float
+    floor: float
+    p: float
+    kept: bool
+
+
+class Calibration(NamedTuple):
+    """The ``model``, or None where no dimension beats knowing nothing; the ``verdicts`` by dimension; ``trials`` used."""
+
+    model: PersonalModel | None
+    verdicts: dict[str, Verdict]
+    trials: int
+
+
+def calibrate(
+    windows: Windows, ratings: Sequence[Rating], names: Sequence[str], definition: Entropy, *, seed: int = 0
+) -> Calibration:
+    """Fit a person's model to the ``windows`` (w, C, B) of a recording with the electrodes ``names`` and its ``ratings``.
+
+    Only windows that lie wholly in a trial and can be read count. Raises SignalError for fewer than 8 trials with any.
+    """
+    half = definition.window / 2
+    readable = windows.quality >= READABLE
+    inside = [
+        np.flatnonzero(
+            (windows.time - half >= r.start - 1e-6) & (windows.time + half <= r.end + 1e-6) & readable.any(1)
+        )
+        for r in ratings
+    ]
+    used = [k for k, at in enumerate(inside) if len(at)]
+    if len(used) < LEAST:
+        raise SignalError(
+            f"{len(used)} of {len(ratings)} rated stretches hold a readable window of {definition.window:g} s; wanted at "
+            f"least {LEAST}; rate more, or longer, stretches of this recording"
+        )
+    centre = np.nan_to_num(_mean(windows.entropy, readable))
+    filled = np.where(readable[:, :, None], windows.entropy, centre).reshape(len(readable), -1)
+    heard = [filled[inside[k]] for k in used]
+    time = np.array([(ratings[k].start + ratings[k].end) / 2 for k in used])
+    vad = np.array([ratings[k].vad for k in used])
+    rated = [d for d in range(3) if np.isfinite(vad[:, d]).sum() >= LEAST and np.nanstd(vad[:, d]) > 0]
+    trial = np.stack([rows.mean(0) for rows in heard])
+    mean, sd = _scale(trial)
+    weights, bias, variance = np.zeros((trial.shape[1], 3)), np.zeros(3), np.full(3, np.nan)
+    verdicts: dict[str, Verdict] = {}
+    for d in rated:
+        at = np.flatnonzero(np.isfinite(vad[:, d]))
+        y = vad[at, d]
+        verdict, error = judge([heard[k] for k in at], y, time[at], CHANCE / len(rated), np.random.default_rng(seed))
+        verdicts[DIMENSIONS[d]] = verdict
+        if verdict.kept:
+            weights[:, d] = _ridge((trial[at] - mean) / sd, y[:, None] - y.mean())[:, 0]
+            bias[d], variance[d] = y.mean(), error
+    shape = (len(names), len(definition.bands))
+    model = PersonalModel(
+        tuple(names),
+        definition.contract(),
+        mean.reshape(shape),
+        sd.reshape(shape),
+        weights.reshape(*shape, 3),
+        bias,
+        variance,
+        {"trials": len(used), "verdicts": {name: verdict._asdict() for name, verdict in verdicts.items()}},
+    )
+    return Calibration(model if model.learnt else None, verdicts, len(used))
+
+
+def judge(
+    heard: Sequence[NDArray[np.float64]],
+    y: NDArray[np.float64],
+    time: NDArray[np.float64],
+    chance: float,
+    rng: np.random.Generator,
+) -> tuple[Verdict, float]:
+    """Does a ridge on band entropies tell the ratings ``y`` (n,) of trials left out one by one?
+
+    ``heard`` are each trial's windows (m, F). It is kept if its squared error is below that of the mean and of a
+    line in ``time`` (n,), each fitted without the trial, and if shuffled ratings reach its concordance with a chance of at most
+    ``chance``. Also returns the mean squared error of single windows of trials left out.
+    """
+    trial = np.stack([rows.mean(0) for rows in heard])
+    asked = np.stack([y, *(rng.permutation(y) for _ in range(SHUFFLES))], 1)
+    said, error = np.empty_like(asked), np.empty(len(y))
+    floors = np.empty((len(y), 2))
+    for k in range(len(y)):
+        rest = np.arange(len(y)) != k
+        mean, sd = _scale(trial[rest])
+        level = asked[rest].mean(0)
+        weights = _ridge((trial[rest] - mean) / sd, asked[rest] - level)
+        said[k] = (trial[k] - mean) / sd @ weights + level
+        error[k] = np.mean(((heard[k] - mean) / sd @ weights[:, 0] + level[0] - y[k]) ** 2)
+        floors[k] = y[rest].mean(), np.polyval(np.polyfit(time[rest], y[rest], 1), time[k])
+    ccc = metrics.ccc(said, asked)
+    p = float((ccc >= ccc[0]).mean())
+    rmse = float(np.sqrt(np.mean((said[:, 0] - y) ** 2)))
+    floor = float(np.sqrt(np.mean((floors - y[:, None]) ** 2, 0)).min())
+    return Verdict(float(ccc[0]), rmse, floor, p, rmse < floor and p <= chance), float(error.mean())
+
+
+def _ridge(z: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights (F, k) of ridge regressions of centred ``y`` (n, k) on ``z`` (n, F), each with the ridge of :data:`RIDGES` that
+    errs least on rows left out one by one (PRESS, Allen 1974, from one eigendecomposition)."""
+    values, vectors = np.linalg.eigh(z @ z.T)
+    values = np.maximum(values, 0)
+    turned = vectors.T @ y
+    least = np.full(y.shape[1], np.inf)
+    best = np.zeros_like(y)
+    for ridge in RIDGES * max(values.mean(), 1e-12):
+        dual = vectors @ (turned / (values + ridge)[:, None])
+        press = np.square(dual / (np.square(vectors) @ (1 / (values + ridge)))[:, None]).sum(0)
+        better = press < least
+        best[:, better], least[better] = dual[:, better], press[better]
+    return z.T @ best
+
+
+def _scale(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation (F,), the latter never 0."""
+    sd = rows.std(0)
+    return rows.mean(0), np.where(sd > 1e-9, sd, 1.0)
+
+
+def _mean(entropy: NDArray[np.float64], readable: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean (C, B) over the windows in which each electrode can be read, NaN where it never can."""
+    count = readable.sum(0)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(readable[:, :, None], entropy, 0.0).sum(0) / count
