@@ -115,18 +115,13 @@ def open_recording(path: str | Path) -> Recording:
     if length < SHORTEST:
         raise SignalError(f"{path} holds {length:.3g} s of EEG; wanted at least {SHORTEST:g} s; record for longer")
     last, power = signal.runs[-1], _off_by(signal)
-    notes = list(signal.notes)
-    if power:
-        notes.append(_mended(power))
-    if len(signal.runs) > 1:
-        notes.append(_gaps(signal))
     return Recording(
         path=path,
         names=signal.names,
         rate=signal.rate,
         duration=last.start + last.count / signal.rate,
         marks=tuple(sorted(signal.marks, key=operator.attrgetter("time"))),
-        notes=tuple(notes),
+        notes=(*signal.notes, *([_mended(power)] if power else []), *_gaps(signal)),
         runs=signal.runs,
         read=_scaled(signal.read, 1000.0**-power) if power else signal.read,
     )
@@ -175,9 +170,15 @@ def _mended(power: int) -> str:
     return f"the numbers are {1000**-power:,} times too small for EEG; multiplied by that"
 
 
-def _gaps(signal: Signal) -> str:
+def _gaps(signal: Signal) -> list[str]:
+    """A note on the gaps, if there are any."""
     ends = [run.start + run.count / signal.rate for run in signal.runs]
-    gaps = [f"{end:.1f} s" for end in ends[:-1]]
-    missing = sum(run.start - end for run, end in zip(signal.runs[1:], ends, strict=False))
+    gaps = [(end, run.start - end) for end, run in zip(ends, signal.runs[1:], strict=False)]
+    gaps = [(end, length) for end, length in gaps if length * signal.rate > 0.5]
+    if not gaps:
+        return []
     count = f"{len(gaps)} gap{'s' if len(gaps) > 1 else ''}"
-    return f"{count} of {missing:.1f} s in all, after {listed(gaps)}; nothing was put there"
+    missing = sum(length for _, length in gaps)
+    return [
+        f"{count} of {missing:.1f} s in all, after {listed([f'{end:.1f} s' for end, _ in gaps])}; nothing was put there"
+    ]

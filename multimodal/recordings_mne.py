@@ -4,6 +4,7 @@ A file is open only while it is read, and of what MNE knows of it only the sampl
 """
 
 import gzip
+import logging
 import shutil
 import tempfile
 import warnings
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from mne import Annotations
     from mne.io import BaseRaw
 
-_SKIP = "BAD_ACQ_SKIP"  # how FIF says that nothing was recorded; the samples are there, and 0
+_SKIP = "BAD_ACQ_SKIP"  # how MNE says that nothing was recorded; the samples are there, and mean nothing
 
 # What MNE warns of that a user should know, by a part of the warning. The others say nothing of the samples, or tell
 # of the person or the day.
@@ -56,10 +57,11 @@ def read_mne(path: Path) -> Signal:
         if bad:
             notes.append(f"left out, as the file says that they are bad: {listed(bad)}")
         rate, marks = float(raw.info["sfreq"]), _marks(raw)
-        runs = _recorded(raw.n_times, rate, [mark for mark in marks if mark.text == _SKIP])
+        runs = _recorded(raw.n_times, rate, marks)
     picks = [sensors[at] for at in kept]
-    marks = tuple(mark for mark in marks if mark.text != _SKIP)
-    return Signal(tuple(kept.values()), rate, runs, marks, (*notes, *more), lambda parts: _samples(path, picks, parts))
+    return Signal(
+        tuple(kept.values()), rate, runs, _written(marks), (*notes, *more), lambda parts: _samples(path, picks, parts)
+    )
 
 
 def _edf(path: Path) -> Signal:
@@ -92,14 +94,14 @@ def _edf(path: Path) -> Signal:
     picks = [opened.index(at) for at in kept]
     with _opened(path, include=labels) as (raw, told):
         rate, count, marks = float(raw.info["sfreq"]), int(raw.n_times), _marks(raw)
-    runs = (Run(0.0, 0, count),)
+    runs = _recorded(count, rate, marks)
     if header.broken and header.seconds > 0:
         runs, marks = pieces(path, header, count // common, common), _marks_of_file(path)
 
     def read(parts: Parts) -> Iterator[NDArray[np.floating[Any]]]:
         return _samples(path, picks, parts, include=labels)
 
-    return Signal(tuple(kept.values()), rate, runs, marks, (*told, *notes), read)
+    return Signal(tuple(kept.values()), rate, runs, _written(marks), (*told, *notes), read)
 
 
 @contextmanager
@@ -107,6 +109,8 @@ def _opened(path: Path, **how: Any) -> "Iterator[tuple[BaseRaw, list[str]]]":
     """``path`` opened by MNE without names and dates, and notes on what it warned of."""
     import mne
 
+    logger = logging.getLogger("mne")
+    logger.disabled = True  # it says once more what it warns of
     try:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
@@ -114,6 +118,8 @@ def _opened(path: Path, **how: Any) -> "Iterator[tuple[BaseRaw, list[str]]]":
             raw.anonymize(verbose="error")
     except Exception as error:
         raise _unreadable(path, error) from error
+    finally:
+        logger.disabled = False
     said = " ".join(str(warning.message) for warning in warned)
     try:
         yield raw, [note for part, note in _TOLD.items() if part in said]
@@ -169,14 +175,21 @@ def _timed(annotations: "Annotations", origin: float) -> tuple[Mark, ...]:
     return tuple(Mark(float(onset) - origin, float(duration), str(text)) for onset, duration, text in columns)
 
 
-def _recorded(count: int, rate: float, skipped: Iterable[Mark]) -> tuple[Run, ...]:
-    """What lies between the ``skipped`` stretches of ``count`` samples."""
+def _recorded(count: int, rate: float, marks: Iterable[Mark]) -> tuple[Run, ...]:
+    """What lies between the stretches of ``count`` samples that ``marks`` say were skipped."""
     good = np.ones(count + 2, bool)
     good[[0, -1]] = False
-    for mark in skipped:
-        good[1 + max(0, round(mark.time * rate)) : 1 + min(count, round((mark.time + mark.duration) * rate))] = False
+    for mark in marks:
+        if mark.text == _SKIP:
+            first, end = round(mark.time * rate), round((mark.time + mark.duration) * rate)
+            good[1 + max(0, first) : 1 + max(0, min(count, end))] = False
     edges = np.flatnonzero(np.diff(good.astype(np.int8))).reshape(-1, 2)
     return tuple(Run(float(first / rate), int(first), int(end - first)) for first, end in edges)
+
+
+def _written(marks: Iterable[Mark]) -> tuple[Mark, ...]:
+    """``marks`` without those that say what was skipped."""
+    return tuple(mark for mark in marks if mark.text != _SKIP)
 
 
 def _no_electrode(path: Path, channels: Iterable[str]) -> SignalError:

@@ -38,6 +38,7 @@ def read_xdf(path: Path) -> Signal:
     described = _channels(stream)
     labels = [label for label, _, _ in described]
     typed = [at for at, (_, kind, _) in enumerate(described) if kind.lower() in ("", "eeg")]
+    typed = typed or list(range(len(labels)))
     others = [f"{described[at][0]} ({described[at][1]})" for at in range(len(labels)) if at not in typed]
     if others:
         notes.append(f"left out, as the file says that they are no EEG: {listed(others)}")
@@ -53,9 +54,10 @@ def read_xdf(path: Path) -> Signal:
         scale = np.where(np.isnan(scale), 1e-6, scale)
     stamps = np.asarray(stream["time_stamps"], np.float64)
     nominal = float(_text(stream["info"], "nominal_srate") or 0)
-    if len(stamps) < 2 or not nominal > 0:
+    if len(stamps) < 2 or not nominal > 0 or not np.isfinite(stamps).all():
         raise SignalError(
-            f"{path} has {len(stamps)} samples of EEG at {nominal:g} Hz; wanted a stream with a sampling rate; record it again"
+            f"{path} has {len(stamps)} samples of EEG, called {nominal:g} Hz, from {stamps.min(initial=np.inf):g} s on; wanted "
+            "an evenly sampled stream with times; record it again"
         )
     rate, runs = _evenly(stamps, nominal)
     if abs(rate / nominal - 1) > 0.01:
@@ -64,6 +66,9 @@ def read_xdf(path: Path) -> Signal:
     origin = runs[0].start
     marks = tuple(mark for other in streams if other is not stream for mark in _marks(other, origin))
     runs = in_order((Run(run.start - origin, run.first, run.count) for run in runs), rate)
+    twice = len(stamps) - sum(run.count for run in runs)
+    if twice:
+        notes.append(f"left out, as their times lie in what was recorded before: {twice} samples")
 
     def read(parts: Parts) -> Iterator[NDArray[np.floating[Any]]]:
         return (data[first:end, picks] * scale for first, end in parts)
@@ -189,7 +194,8 @@ def _evenly(stamps: NDArray[np.float64], nominal: float) -> tuple[float, list[Ru
             breaks.append(int(at))
     pieces = list(zip(breaks, [*breaks[1:], len(stamps)], strict=True))
     spans = [(b - a, _slope(stamps[a:b])) for a, b in pieces if b - a > 1]
-    measured = sum(n for n, _ in spans) / sum(n * slope for n, slope in spans) if spans else 1 / step
+    lasted = sum(n * slope for n, slope in spans)
+    measured = sum(n for n, _ in spans) / lasted if lasted > 0 else nominal
     longest = max(b - a for a, b in pieces)
     rate = nominal if abs(longest / nominal - longest / measured) < _DRIFT else measured
     # Of a stretch of given rate, the line that fits best passes through the middle of its stamps.
