@@ -1,0 +1,130 @@
+"""What every reader of EEG files finds, whatever the format, and which of a file's channels are electrodes."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Parts = Iterable[tuple[int, int]]  # stretches of a file: the first sample, and the sample after the last
+Reader = Callable[[Parts], Iterator[NDArray[np.floating[Any]]]]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What somebody or something wrote beside the signal: at ``time`` s, for ``duration`` s (0: an instant)."""
+
+    time: float
+    duration: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stretch without a gap: ``count`` samples from the file's sample ``first`` on, which was taken at ``start`` s."""
+
+    start: float
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """The electrodes of a file as its format gives them: nothing is checked yet, and nothing mended.
+
+    ``read`` takes stretches and yields the samples of each, (n, channels) in volts.
+    """
+
+    names: tuple[str, ...]
+    rate: float
+    runs: tuple[Run, ...]
+    marks: tuple[Mark, ...]
+    notes: tuple[str, ...]
+    read: Reader
+
+
+# Two generations of the 10-20 system have two names for four places; the older gave way in 1991 (Klem et al. 1999).
+_RENAMED = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
+_EARS = {"A1", "A2", "M1", "M2"}  # also the first electrodes of BioSemi's caps, so that they alone say nothing
+
+# Around the place: "EEG Fp1-REF", "C3-A2", "Fc5..", and the numbers that tell two of one name apart.
+_BEFORE = re.compile(r"^EEG[\s_:-]*", re.IGNORECASE)
+_AFTER = re.compile(r"[\s_:-]+(REF\d?|LE|AR|AVG?|AVE|CAR|LER|[AM][12]|A1A2|M1M2|\d+)$", re.IGNORECASE)
+
+# Names of what is no electrode on the head. Formats without channel types (EDF, BDF) call all of it EEG.
+_OTHER = re.compile(
+    r"E[CKMO]G|[VH]EO|EXG|ERG|GSR|EDA|BVP|PPG|PLET|PULSE|RESP|AIRFLOW|SPO2|SAO2|OSAT|TEMP(?!ORAL)|CHIN|SNOR|"
+    r"STATUS|TRIG|STIM|STI ?\d|MARK|EVENT|ANNOT|COUNT|INTERPOL|PACKET|TIME|SYNC|BUTTON|PHOT|DIODE|LIGHT|AUDIO|"
+    r"CQ|GYR|ACC|MAG[XYZ_ ]|\bMOT|QUAT|BATT|SATURATION|HIGHBIT|AUX|\bDC ?\d|\bBIP|\b(REF|GND|CMS|DRL|MIC|HR|PR|[LR]OC)\b",
+    re.IGNORECASE,
+)
+
+
+@cache
+def _places() -> dict[str, str]:
+    """The 10-5 system's names (Oostenveld and Praamstra 2001), by the same in lower case."""
+    from mne.channels import get_builtin_montages, make_standard_montage
+
+    newer = "colin27_1005"  # what MNE 1.13 calls standard_1005
+    montage = make_standard_montage(newer if newer in get_builtin_montages() else "standard_1005")
+    return {str(name).lower(): _RENAMED.get(str(name), str(name)) for name in montage.ch_names}
+
+
+def place(label: str) -> str | None:
+    """The 10-5 name of the electrode that a file calls ``label``, or None if it is none.
+
+    >>> [place(label) for label in ("EEG FP1-REF", "Fc5..", "T3", "C3-A2", "Fp1-F7", "ECG")]
+    ['Fp1', 'FC5', 'T7', 'C3', None, None]
+    """
+    bare = _BEFORE.sub("", label.strip()).strip(" .")
+    return _places().get(bare.lower()) or _places().get(_AFTER.sub("", bare).strip(" .").lower())
+
+
+def electrodes(labels: Sequence[str]) -> tuple[dict[int, str], tuple[str, ...]]:
+    """Which of the channels a file calls ``labels`` are electrodes: {position: name}, and notes on the others.
+
+    Names are those of the 10-5 system where they are known, else as in the file. Channels are left out whose names
+    say that they are something else, and all but the first of a name. There may be none.
+    """
+    known = [place(label) for label in labels]
+    none = not {name for name in known if name} - _EARS
+    if none:
+        known = [None] * len(labels)
+    kept: dict[int, str] = {}
+    other, twice = [], []
+    for at, (label, name) in enumerate(zip(labels, known, strict=True)):
+        name = name or label.strip()
+        if known[at] is None and _OTHER.search(label):
+            other.append(label)
+        elif name in kept.values():
+            twice.append(label)
+        else:
+            kept[at] = name
+    notes = []
+    if other:
+        notes.append(f"left out, as their names are no electrode's: {listed(other)}")
+    if twice:
+        notes.append(f"left out, as another channel has the same name: {listed(twice)}")
+    if none and kept:
+        notes.append(f"no name is of the 10-20 system, and names are as in the file: {listed(list(kept.values()))}")
+    return kept, tuple(notes)
+
+
+def in_order(runs: Iterable[Run], rate: float) -> tuple[Run, ...]:
+    """``runs`` at ``rate`` Hz without what lies in the time of an earlier one."""
+    kept: list[Run] = []
+    for run in runs:
+        due = kept[-1].start + kept[-1].count / rate if kept else run.start
+        late = max(0, int(np.ceil((due - run.start) * rate - 0.5)))
+        if late < run.count:
+            kept.append(Run(max(run.start + late / rate, due), run.first + late, run.count - late))
+    return tuple(kept)
+
+
+def listed(words: Sequence[str], most: int = 8) -> str:
+    """``words`` with commas, the first ``most`` of them."""
+    left = len(words) - most
+    return ", ".join(words[:most]) + (f" and {left} more" if left > 0 else "")
