@@ -35,22 +35,30 @@ def floors(
     "nearest_neighbour", with accuracy, balanced accuracy and macro-F1. Numbers, (n, k) and (m, k), NaN where unknown,
     give "mean" and "nearest_neighbour", with CCC, RMSE, MAE and PCC of each of the k columns: (3, k) as lists.
 
-    Only the training part is looked at to guess: its commonest category, its mean, its spread of each feature. Rows
-    unknown in part are not copied by the neighbour. The interval is NaN where one subject is tested: it says nothing
-    of others. Raises ValueError for shapes that do not fit, or where nothing is known to train on.
+    Only the training part is looked at to guess: its commonest category, its mean, its spread of each feature. The
+    neighbour is sought among rows whose label, or number in that column, is known. The interval is NaN where one subject
+    is tested: it says nothing of others. Raises ValueError for shapes that do not fit, for features that are not finite,
+    or where nothing is known to guess from.
     """
     _check(train_x, train_y, test_x, test_y, subject)
     numbers = train_y.ndim == 2
-    known = np.isfinite(train_y).all(1) if numbers else train_y >= 0
+    known = np.isfinite(train_y) if numbers else train_y >= 0
     if not known.any():
         raise ValueError(f"none of {len(train_y)} training rows has a label; wanted some to guess from")
-    plain = np.nanmean(train_y, 0) if numbers else majority(train_y)
-    said = {
-        "mean" if numbers else "majority": np.broadcast_to(plain, test_y.shape),
-        "nearest_neighbour": train_y[known][nearest(train_x[known], test_x)],
-    }
+    if numbers:
+        said = {name: np.full(test_y.shape, np.nan) for name in ("mean", "nearest_neighbour")}
+        for j in np.flatnonzero(known.any(0)):
+            rows = known[:, j]
+            said["mean"][:, j] = train_y[rows, j].mean()
+            said["nearest_neighbour"][:, j] = train_y[rows, j][nearest(train_x[rows], test_x)]
+    else:
+        said = {
+            "majority": np.full(test_y.shape, majority(train_y)),
+            "nearest_neighbour": train_y[known][nearest(train_x[known], test_x)],
+        }
+    figures: dict[str, Callable[..., Any]] = {**(NUMBERS if numbers else CATEGORIES)}
     return {
-        floor: {name: _figure(metric, guess, test_y, subject) for name, metric in _metrics(numbers).items()}
+        floor: {name: _figure(metric, guess, test_y, subject) for name, metric in figures.items()}
         for floor, guess in said.items()
     }
 
@@ -68,10 +76,6 @@ def nearest(train_x: NDArray[np.floating], test_x: NDArray[np.floating]) -> NDAr
     spread = np.where(spread > 0, spread, 1)
     found = NearestNeighbors(n_neighbors=1).fit((train_x - mean) / spread)
     return found.kneighbors((test_x - mean) / spread, return_distance=False)[:, 0]
-
-
-def _metrics(numbers: bool) -> dict[str, Callable[..., Any]]:
-    return NUMBERS if numbers else CATEGORIES
 
 
 def _figure(metric: Callable[..., Any], guess: NDArray[Any], truth: NDArray[Any], subject: NDArray[Any]) -> list[Any]:

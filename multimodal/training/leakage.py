@@ -103,8 +103,8 @@ def cut(signal: NDArray[np.floating], rate: float, hop: float = HOP) -> Windows:
 def canary(windows: Windows, draws: int = DRAWS, seed: int = 0) -> dict[str, dict[str, list[float]]]:
     """Balanced accuracy of the nearest neighbour and of a majority guess at meaningless labels, by splitter and draw.
 
-    It is the mean over the folds of each fold's own, and chance is exactly 0.5. One recording is one person's: contiguous parts of it stand for the subjects and the sessions that
-    a splitter needs (``PLANS``).
+    It is the mean over the folds of each fold's own, so chance is exactly 0.5. One recording is one person's:
+    contiguous parts of it stand for the subjects and the sessions that a splitter needs (``PLANS``).
 
     Labels are balanced so that what is left out says nothing of what is left over: within the trials that one fold
     tests, half get a 1, drawn anew each time, and if their number is odd a fair coin decides for the last. (Were only
@@ -121,7 +121,7 @@ def _under(plan: Plan, windows: Windows, draws: int, rng: np.random.Generator) -
     folds = list(plan.split(Groups(subject[windows.trial], session[windows.trial], windows.trial)))
     neighbours = [fold.train[nearest(windows.features[fold.train], windows.features[fold.test])] for fold in folds]
     tested = list({tuple(np.unique(windows.trial[fold.test])) for fold in folds})
-    whole = sum(map(len, tested)) == trials  # each trial is tested in one fold
+    whole = sum(map(len, tested)) == trials  # every trial is tested in one fold, and in no other
     found: dict[str, list[float]] = {"nearest_neighbour": [], "majority": []}
     for _ in range(draws):
         label = _flips(sorted(tested) if whole else [tuple(range(trials))], rng)[windows.trial]
@@ -138,13 +138,10 @@ def _under(plan: Plan, windows: Windows, draws: int, rng: np.random.Generator) -
 
 
 def _flips(parts: list[tuple[int, ...]], rng: np.random.Generator) -> NDArray[np.int64]:
-    """A 0 or 1 for each trial, as many of both in each part."""
+    """A 0 or 1 for each trial, as many of both in each part, or one more of either if their number is odd."""
     label = np.empty(sum(map(len, parts)), np.int64)
     for part in parts:
-        half = (
-            np.arange(len(part)) % 2 if len(part) % 2 == 0 else np.append(np.arange(len(part) - 1) % 2, rng.integers(2))
-        )
-        label[list(part)] = rng.permutation(half)
+        label[list(part)] = rng.permutation((np.arange(len(part)) + rng.integers(2)) % 2)
     return label
 
 

@@ -1,10 +1,12 @@
 """The canary on drifting noise and on a real recording, a splitter that leaks unseen, and the floors against scikit-learn."""
 
+import inspect
 import json
 import math
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from affectstream.datasets import splits
 from affectstream.datasets.splits import Fold, Groups
 from affectstream.multimodal.training import leakage
 from affectstream.multimodal.training.floors import floors
@@ -48,6 +51,15 @@ def assert_sings(windows: Windows) -> None:
         assert set(found[name]["majority"]) == {0.5}, name
     assert np.mean(found["leaky_window_kfold"]["nearest_neighbour"]) > 0.9
     assert abs(np.mean(found["leaky_window_kfold"]["majority"]) - 0.5) <= 0.05
+
+
+def test_every_splitter_that_is_offered_is_under_the_canary() -> None:
+    offered = [
+        name
+        for name, function in inspect.getmembers(splits, inspect.isgeneratorfunction)
+        if get_type_hints(function).get("return") == Iterator[Fold]
+    ]
+    assert sorted(PLANS) == offered
 
 
 def test_meaningless_labels_of_drifting_noise(drifting: Windows) -> None:
@@ -199,6 +211,20 @@ def test_rows_without_a_label_neither_teach_nor_count() -> None:
     # The same values; the scale of the features comes from what teaches, the intervals from other draws.
     for floor, figures in without.items():
         assert {k: v[0] for k, v in figures.items()} == {k: v[0] for k, v in with_gaps[floor].items()}
+
+
+def test_a_dimension_that_nobody_rated_is_left_alone() -> None:
+    """DASPS has no dominance, and of other dimensions each is guessed from what is known of it."""
+    (x, _, _), (test_x, _, subject) = drawn(90, 0), drawn(60, 1)
+    y, test_y = x[:, :1] * [1.0, 2.0, np.nan], test_x[:, :1] * [1.0, 2.0, np.nan]
+    y[::2, 1] = np.nan
+    found = floors(x, y, test_x, test_y, subject)
+    assert np.isnan(np.array(found["nearest_neighbour"]["ccc"])[:, 2]).all()
+    with pytest.raises(ValueError, match="a prediction is NaN where the target is known"):
+        floors(x, y, test_x, np.nan_to_num(test_y), subject)
+    guess = make_pipeline(StandardScaler(), KNeighborsRegressor(1)).fit(x[1::2], y[1::2, 1]).predict(test_x)
+    wanted = mean_absolute_error(test_y[:, 1], guess)
+    assert found["nearest_neighbour"]["mae"][0][1] == pytest.approx(wanted, abs=1e-4)
 
 
 def test_intervals_are_over_people_not_windows() -> None:
