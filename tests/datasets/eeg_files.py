@@ -1,0 +1,106 @@
+"""Files in the exact form in which DEAP, DREAMER, SEED and DASPS are published: keys, nesting, dtypes, order of axes.
+
+Only their signals are short, and noise. Every writer returns what it wrote, in the units of the corpus.
+"""
+
+import io
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import savemat
+
+from affectstream.datasets.eeg import EPOC
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def deap(path: Path, samples: int = 400, seed: int = 0) -> Arrays:
+    """``s01.dat`` as Python 2 pickled it, or ``s01.mat``: data (40, 40, samples), labels (40, 4), float64."""
+    rng = np.random.default_rng(seed)
+    arrays = {"data": rng.normal(0, 10, (40, 40, samples)), "labels": rng.uniform(1, 9, (40, 4)).round(2)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".mat":
+        savemat(path, arrays)
+    else:
+        path.write_bytes(python2_pickle(arrays))
+    return arrays
+
+
+def python2_pickle(value: Any) -> bytes:
+    """``value`` as Python 2's cPickle and numpy 1 wrote it with protocol 2: all text as bytes, and numpy.core."""
+
+    def save_bytes(pickler: Any, text: str | bytes) -> None:
+        raw = text.encode("latin1") if isinstance(text, str) else text
+        pickler.write(pickle.BINSTRING + struct.pack("<i", len(raw)) + raw)
+        pickler.memoize(text)
+
+    python: Any = pickle._Pickler  # pyright: ignore[reportAttributeAccessIssue]
+    dispatch = {**python.dispatch, str: save_bytes, bytes: save_bytes}
+    buffer = io.BytesIO()
+    type("Python2", (python,), {"dispatch": dispatch})(buffer, protocol=2).dump(value)
+    return buffer.getvalue().replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")
+
+
+def dreamer(path: Path, subjects: int = 2, seed: int = 0) -> list[dict[str, Any]]:
+    """``DREAMER.mat``: a struct whose ``Data`` is a row of cells, one struct a person; cells (18, 1) of (n, 14)."""
+    rng = np.random.default_rng(seed)
+    people = []
+    for _ in range(subjects):
+        person: dict[str, Any] = {"Age": "25", "Gender": "female"}
+        for signal, columns in (("EEG", 14), ("ECG", 2)):
+            person[signal] = {
+                part: cells([rng.normal(4200, 20, (int(rng.integers(9, 20)), columns)) for _ in range(18)])
+                for part in ("baseline", "stimuli")
+            }
+        for name in ("ScoreValence", "ScoreArousal", "ScoreDominance"):
+            person[name] = rng.integers(1, 6, (18, 1)).astype(np.float64)
+        people.append(person)
+    whole = {
+        "Data": cells(people).T,
+        "EEG_SamplingRate": 128.0,
+        "ECG_SamplingRate": 256.0,
+        "EEG_Electrodes": cells(list(EPOC)).T,
+        "noOfSubjects": float(subjects),
+        "noOfVideoSequences": 18.0,
+    }
+    savemat(path, {"DREAMER": whole}, do_compression=True)
+    return people
+
+
+def cells(values: list[Any]) -> NDArray[np.object_]:
+    """A MATLAB column of cells, (n, 1)."""
+    column = np.empty((len(values), 1), object)
+    for k, value in enumerate(values):
+        column[k, 0] = value
+    return column
+
+
+def seed(folder: Path, name: str, initials: str, seed: int = 0) -> Arrays:
+    """``1_20131027.mat`` with ``djc_eeg1`` to ``djc_eeg15`` (62, n) float64, and ``label.mat``."""
+    rng = np.random.default_rng(seed)
+    arrays = {f"{initials}_eeg{k}": rng.normal(0, 10, (62, int(rng.integers(9, 20)))) for k in range(1, 16)}
+    folder.mkdir(parents=True, exist_ok=True)
+    savemat(folder / name, arrays)
+    savemat(folder / "label.mat", {"label": np.array([[1, 0, -1, -1, 0, 1, -1, 0, 1, 1, 0, -1, 0, 1, -1]], np.int16)})
+    return arrays
+
+
+def dasps(path: Path, samples: int = 20, seed: int = 0) -> Arrays:
+    """``S01.mat`` in MATLAB 7.3, as HDF5 shows it: data (12, n, 14) float32, labels (2, 12), hamilton (2, 1)."""
+    rng = np.random.default_rng(seed)
+    arrays = {
+        "data": rng.normal(0, 10, (12, samples, 14)).astype(np.float32),
+        "labels": np.repeat(rng.integers(1, 10, (2, 6)), 2, axis=1).astype(np.float64),
+        "hamilton": rng.integers(7, 45, (2, 1)).astype(np.float64),
+        "situation": np.array([[ord(c)] for c in "exam"], np.uint16),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for key, value in arrays.items():
+            file[key] = value
+    return arrays
