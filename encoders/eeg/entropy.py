@@ -15,12 +15,11 @@ from scipy.signal import butter, sosfiltfilt
 
 from affectstream.encoders.eeg.bank import Bank
 from affectstream.encoders.eeg.hold import Held, Reference, hold, refer
-from affectstream.encoders.eeg.pieces import Grid, Moments, moments, variance
+from affectstream.encoders.eeg.pieces import Grid, Moments, blocks, moments, variance
 from affectstream.multimodal.types import SignalError
 
 VERSION = 1  # of what the fields of Entropy mean
 FLOOR = 1e-18  # V^2, 1 nV: the least variance, so that a flat electrode has a finite entropy
-_BLOCK = 256  # samples worked on at once offline: few enough to stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -198,8 +197,8 @@ def entropy(samples: NDArray[np.floating], rate: float, definition: Entropy) -> 
         return to_entropy(np.stack(power, -1), definition)
     state = start(definition, rate, samples.shape[1])
     parts = []
-    for at in range(0, len(samples), _BLOCK):
-        state, part = advance(state, samples[at : at + _BLOCK])
+    for block in blocks(samples):
+        state, part = advance(state, block)
         parts.append(part)
     return np.concatenate(parts)
 
@@ -207,7 +206,7 @@ def entropy(samples: NDArray[np.floating], rate: float, definition: Entropy) -> 
 def window_centres(samples: int, rate: float, definition: Entropy) -> NDArray[np.float64]:
     """Seconds (W,) from the first of ``samples`` to the middle of each window, W as of :func:`entropy`."""
     grid = definition.grid(rate)
-    return np.arange(grid.windows(samples), dtype=np.float64) * (grid.hop / rate) + grid.window / 2 / rate
+    return grid.centres(0, grid.windows(samples), rate)
 
 
 def to_entropy(variance: NDArray[np.float64], definition: Entropy, scale: Any = 1.0) -> NDArray[np.float64]:

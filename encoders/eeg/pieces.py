@@ -5,11 +5,19 @@ window is then nine whole pieces, the next window nine that begin two later. A p
 its last sample has come, and what a sample costs does not depend on how many windows it lies in.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+_BLOCK = 256  # samples worked on at once: few enough to stay in the processor's cache
+
+
+def blocks(samples: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
+    """``samples`` (n, C) in order in parts that are worked on at once; one part if there are none."""
+    return (samples[at : at + _BLOCK] for at in range(0, max(1, len(samples)), _BLOCK))
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,10 @@ class Grid:
     def windows(self, samples: int) -> int:
         """How many whole windows ``samples`` hold."""
         return max(0, (samples - self.window) // self.hop + 1)
+
+    def centres(self, first: int, count: int, rate: float) -> NDArray[np.float64]:
+        """Seconds from the signal's beginning to the middle of ``count`` windows from ``first`` on, (count,)."""
+        return np.arange(first, first + count, dtype=np.float64) * (self.hop / rate) + self.window / 2 / rate
 
     def complete(self, done: int, samples: int) -> NDArray[np.intp]:
         """Lengths of the whole pieces in ``samples`` that begin with piece ``done``, (k,)."""
