@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from affectstream.datasets.eeg import EPOC, Trial, Trials, from_scale, named, volts
+from affectstream.datasets.eeg import Trial, Trials, from_scale, named, volts
+from affectstream.multimodal.montages import EPOC14
 
 RATE = 128.0  # Hz
 STRETCHES = 12
@@ -47,13 +48,13 @@ def _trials(path: Path) -> list[Trial]:
         raise ValueError(f"{path} cannot be read as MATLAB 7.3 ({error}); copy it again") from error
     if (
         data.ndim != 3
-        or data.shape[::2] != (STRETCHES, len(EPOC))
+        or data.shape[::2] != (STRETCHES, len(EPOC14))
         or labels.shape != (2, STRETCHES)
         or anxiety.size != 2
     ):
         raise ValueError(
             f"{path}: data {data.shape}, labels {labels.shape}, hamilton {anxiety.shape}; wanted "
-            f"({STRETCHES}, samples, {len(EPOC)}), (2, {STRETCHES}), (2, 1)"
+            f"({STRETCHES}, samples, {len(EPOC14)}), (2, {STRETCHES}), (2, 1)"
         )
     if (labels[:, ::2] != labels[:, 1::2]).any():
         raise ValueError(f"{path}: the two stretches of a situation have different ratings; wanted one for both")
@@ -63,9 +64,9 @@ def _trials(path: Path) -> list[Trial]:
             path.stem[1:],
             "1",
             str(k // 2 + 1),
-            volts(data[k], len(EPOC), str(path)),
+            volts(data[k], len(EPOC14), str(path)),
             None,
-            EPOC,
+            EPOC14,
             RATE,
             np.array([*vad[:, k], np.nan], np.float32),
             np.array([*labels[:, k], *anxiety.ravel()], np.float32),

@@ -19,15 +19,11 @@ from typing import Any
 import numpy as np
 
 from affectstream.datasets.eeg import Trial, Trials, from_scale, named, read_mat, volts
+from affectstream.multimodal.montages import DEAP32
 
 RATE = 128.0  # Hz
 BASELINE = 384  # samples: 3 s
 RATINGS = ("valence", "arousal", "dominance", "liking")
-# Of the preprocessed files, all of which are in the order of the Geneva recordings.
-CHANNELS = (
-    *("Fp1", "AF3", "F3", "F7", "FC5", "FC1", "C3", "T7", "CP5", "CP1", "P3", "P7", "PO3", "O1", "Oz", "Pz"),
-    *("Fp2", "AF4", "Fz", "F4", "F8", "FC6", "FC2", "Cz", "C4", "T8", "CP6", "CP2", "P4", "P8", "PO4", "O2"),
-)
 _ARRAY_PARTS = {
     *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
     ("numpy", "ndarray"),
@@ -83,7 +79,7 @@ def _trials(path: Path) -> list[Trial]:
             f"{path}: data {data.shape}, labels {labels.shape}; wanted (40, 40, 8064) videos, channels, samples; (40, 4)"
         )
     vad = from_scale(labels, 9, str(path))[:, :3]
-    eeg = [volts(video[: len(CHANNELS)].T, len(CHANNELS), str(path)) for video in data]
+    eeg = [volts(video[: len(DEAP32)].T, len(DEAP32), str(path)) for video in data]
     return [
         Trial(
             path.stem[1:],
@@ -91,7 +87,7 @@ def _trials(path: Path) -> list[Trial]:
             str(k + 1),
             eeg[k][BASELINE:],
             eeg[k][:BASELINE],
-            CHANNELS,
+            DEAP32,
             RATE,
             vad[k],
             labels[k].astype(np.float32),

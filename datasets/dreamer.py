@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.datasets.eeg import EPOC, Trial, Trials, from_scale, named, read_mat, volts
+from affectstream.datasets.eeg import Trial, Trials, from_scale, named, read_mat, volts
+from affectstream.multimodal.montages import EPOC14
 
 CLIPS = 18
 SCORES = ("ScoreValence", "ScoreArousal", "ScoreDominance")
@@ -37,8 +38,8 @@ class Dreamer(Trials):
         data, rate, names = (_field(whole, key, str(path)) for key in ("Data", "EEG_SamplingRate", "EEG_Electrodes"))
         self._rate = float(rate.squeeze())
         self._names = tuple(str(name.item()) for name in names.ravel())
-        if self._rate != 128 or sorted(self._names) != sorted(EPOC):
-            raise ValueError(f"{path}: {self._rate:g} Hz, electrodes {self._names}; wanted 128 Hz and {EPOC}")
+        if self._rate != 128 or sorted(self._names) != sorted(EPOC14):
+            raise ValueError(f"{path}: {self._rate:g} Hz, electrodes {self._names}; wanted 128 Hz and {EPOC14}")
         people = []
         for k in range(data.size):
             people.append((str(k + 1), _kept(data.flat[k], f"{path}, subject {k + 1}")))
@@ -72,7 +73,7 @@ def _kept(person: NDArray[Any], where: str) -> dict[str, Any]:
     if sizes != [CLIPS] * 3:
         raise ValueError(f"{where}: clips, rests and scores number {sizes}; wanted {CLIPS} of each")
     kept: dict[str, Any] = {
-        part: [volts(np.asarray(cell), len(EPOC), f"{where}, {part} {k + 1}") for k, cell in enumerate(cells[part])]
+        part: [volts(np.asarray(cell), len(EPOC14), f"{where}, {part} {k + 1}") for k, cell in enumerate(cells[part])]
         for part in cells
     }
     return kept | {"score": score, "vad": from_scale(score, 5, where)}

@@ -14,9 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from affectstream.datasets.splits import Groups
 
-# The fourteen electrodes of an Emotiv EPOC in the order in which it writes them.
-EPOC = ("AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8", "AF4")
-
 
 @dataclass(frozen=True, eq=False)
 class Trial:

@@ -15,21 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from affectstream.datasets.eeg import Trial, Trials, named, read_mat, volts
+from affectstream.multimodal.montages import SEED62
 
 RATE = 200.0  # Hz
 CLIPS = 15
 LABELS = {-1: "negative", 0: "neutral", 1: "positive"}
-# CB1 and CB2, over the cerebellum, are in no standard montage.
-CHANNELS = (
-    *("Fp1", "Fpz", "Fp2", "AF3", "AF4"),
-    *("F7", "F5", "F3", "F1", "Fz", "F2", "F4", "F6", "F8"),
-    *("FT7", "FC5", "FC3", "FC1", "FCz", "FC2", "FC4", "FC6", "FT8"),
-    *("T7", "C5", "C3", "C1", "Cz", "C2", "C4", "C6", "T8"),
-    *("TP7", "CP5", "CP3", "CP1", "CPz", "CP2", "CP4", "CP6", "TP8"),
-    *("P7", "P5", "P3", "P1", "Pz", "P2", "P4", "P6", "P8"),
-    *("PO7", "PO5", "PO3", "POz", "PO4", "PO6", "PO8"),
-    *("CB1", "O1", "Oz", "O2", "CB2"),
-)
 _NAME = re.compile(r"(\d+)_(\d{8})\.mat")
 
 
@@ -73,9 +63,9 @@ class Seed(Trials):
                 subject,
                 session,
                 str(clip),
-                volts(np.asarray(arrays.pop(numbered[clip])).T, len(CHANNELS), f"{path}, {numbered[clip]}"),
+                volts(np.asarray(arrays.pop(numbered[clip])).T, len(SEED62), f"{path}, {numbered[clip]}"),
                 None,
-                CHANNELS,
+                SEED62,
                 RATE,
                 np.array([label, np.nan, np.nan], np.float32),
                 np.array([label], np.float32),

@@ -73,7 +73,7 @@ class Rule:
 
 OURS = "affectstream"
 MULTIMODAL = "affectstream.multimodal"
-VOCABULARY = tuple(f"affectstream.multimodal.{name}" for name in ("types", "timeline", "metrics", "terms"))
+VOCABULARY = tuple(f"affectstream.multimodal.{name}" for name in ("types", "timeline", "metrics", "terms", "montages"))
 ENTRANCES = tuple(f"{MULTIMODAL}.{name}" for name in ("cli", "score", "live", "report", "training"))
 TRAINING = "multimodal/training/*"
 
@@ -95,12 +95,15 @@ RULES = [
         top_only=True,
     ),
     Rule(
-        "encoders know only the vocabulary", "encoders/*", (MULTIMODAL, "affectstream.datasets"), allowed=VOCABULARY[:2]
+        "encoders know only the vocabulary",
+        "encoders/*",
+        (MULTIMODAL, "affectstream.datasets"),
+        allowed=(*VOCABULARY[:2], VOCABULARY[4]),
     ),
     Rule("datasets know only the vocabulary", "datasets/*", (MULTIMODAL, "affectstream.encoders"), allowed=VOCABULARY),
     *(
         Rule("the vocabulary knows only types", f"multimodal/{name}.py", (OURS,), allowed=VOCABULARY[:1])
-        for name in ("types", "timeline", "metrics", "terms")
+        for name in ("types", "timeline", "metrics", "terms", "montages")
     ),
     *(
         Rule("nothing imports its users", f"multimodal/{name}/*", (*ENTRANCES, "affectstream.datasets"))

@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from affectstream.encoders.eeg.electrodes import CENTRE, DEAP32, DREAMER14, SEED62
+from affectstream.encoders.eeg.electrodes import CENTRE
 from affectstream.encoders.network import LOG_VAR_RANGE, Affect, AffectHead
+from affectstream.multimodal.montages import DEAP32, EPOC14, SEED62
 
 HEADS = 6
 HEAD_WIDTH = 32
@@ -50,8 +51,8 @@ PUBLISHED = {
     "seed": Shape(SEED62, labels=3, head="classes"),
     "deap": Shape(DEAP32, labels=2, head="classes"),
     "deap-9": Shape(DEAP32, labels=9, head="classes"),
-    "dreamer": Shape(DREAMER14, labels=2, head="classes"),
-    "dreamer-5": Shape(DREAMER14, labels=5, head="classes"),
+    "dreamer": Shape(EPOC14, labels=2, head="classes"),
+    "dreamer-5": Shape(EPOC14, labels=5, head="classes"),
 }
 ANY_HEADSET = Shape(bands=5)
 

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from affectstream.encoders.eeg.electrodes import DEAP32, DREAMER14, MUSE4, SEED62, positions
+from affectstream.encoders.eeg.electrodes import positions
 from affectstream.encoders.eeg.network import ElectrodeTransformer
+from affectstream.multimodal.montages import DEAP32, EPOC14, MUSE4, SEED62
 from affectstream.multimodal.training.export import Card, to_onnx, write_checkpoint
 
 
@@ -54,7 +55,7 @@ def _batches(network: ElectrodeTransformer) -> Iterator[dict[str, NDArray[Any]]]
     rng = np.random.default_rng(0)
     fixed = network.shape.electrodes
     mean, sd = network.entropy_mean.numpy(), network.entropy_sd.numpy()
-    for windows, names in enumerate((fixed,) if fixed else (DEAP32, SEED62, DREAMER14, MUSE4), 3):
+    for windows, names in enumerate((fixed,) if fixed else (DEAP32, SEED62, EPOC14, MUSE4), 3):
         entropy = (mean + sd * rng.standard_normal((windows, len(names), network.shape.bands))).astype(np.float32)
         present = rng.choice(np.array([0, 0.5, 1], np.float32), (windows, len(names)), p=(0.3, 0.1, 0.6))
         present[-1] = 0

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import savemat
 
-from affectstream.datasets.eeg import EPOC
+from affectstream.multimodal.montages import EPOC14
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -64,7 +64,7 @@ def dreamer(path: Path, subjects: int = 2, seed: int = 0) -> list[dict[str, Any]
         "Data": cells(people).T,
         "EEG_SamplingRate": 128.0,
         "ECG_SamplingRate": 256.0,
-        "EEG_Electrodes": cells(list(EPOC)).T,
+        "EEG_Electrodes": cells(list(EPOC14)).T,
         "noOfSubjects": float(subjects),
         "noOfVideoSequences": 18.0,
     }

@@ -15,9 +15,10 @@ from scipy.io import loadmat, savemat
 from affectstream.datasets.dasps import Dasps
 from affectstream.datasets.deap import Deap, read_arrays
 from affectstream.datasets.dreamer import Dreamer
-from affectstream.datasets.eeg import EPOC, Trial, Trials, from_scale, high_or_low, window_groups
+from affectstream.datasets.eeg import Trial, Trials, from_scale, high_or_low, window_groups
 from affectstream.datasets.seed import Seed
 from affectstream.datasets.splits import leave_one_subject_out
+from affectstream.multimodal.montages import DEAP32, EPOC14, SEED62
 
 _spec = importlib.util.spec_from_file_location("eeg_files", Path(__file__).with_name("eeg_files.py"))
 assert _spec is not None and _spec.loader is not None
@@ -45,11 +46,10 @@ def test_deap(tmp_path: Path, ending: str) -> None:
 
 def test_deap_is_in_the_order_of_geneva() -> None:
     """Left half from front to back, then the right half; the original recordings of Twente go otherwise."""
-    from affectstream.datasets.deap import CHANNELS
 
-    assert len(set(CHANNELS)) == 32
-    assert (CHANNELS[0], CHANNELS[15], CHANNELS[16], CHANNELS[18], CHANNELS[31]) == ("Fp1", "Pz", "Fp2", "Fz", "O2")
-    sides = ["z" if name[-1] == "z" else "right" if int(name[-1]) % 2 == 0 else "left" for name in CHANNELS]
+    assert len(set(DEAP32)) == 32
+    assert (DEAP32[0], DEAP32[15], DEAP32[16], DEAP32[18], DEAP32[31]) == ("Fp1", "Pz", "Fp2", "Fz", "O2")
+    sides = ["z" if name[-1] == "z" else "right" if int(name[-1]) % 2 == 0 else "left" for name in DEAP32]
     assert sides[:14] == ["left"] * 14 and sides.count("right") == 14
 
 
@@ -65,7 +65,7 @@ def test_dreamer(tmp_path: Path) -> None:
         scores = [person[f"Score{name}"][clip, 0] for name in ("Valence", "Arousal", "Dominance")]
         np.testing.assert_array_equal(trial.rating, scores)
         np.testing.assert_allclose(trial.vad, [(score - 3) / 2 for score in scores])
-        assert (trial.names, trial.rate) == (EPOC, 128)
+        assert (trial.names, trial.rate) == (EPOC14, 128)
 
 
 def test_the_written_dreamer_opens_as_people_open_the_real_one(tmp_path: Path) -> None:
@@ -96,15 +96,13 @@ def test_the_electrodes_of_seed_go_from_front_to_back() -> None:
     """Rows in order of the standard positions; only the two over the cerebellum have none."""
     import mne
 
-    from affectstream.datasets.seed import CHANNELS
-
     known = mne.channels.get_builtin_montages()
     montage = "colin27_1005" if "colin27_1005" in known else "standard_1005"  # its name from MNE 1.13 on, and before
     place = mne.channels.make_standard_montage(montage).get_positions()["ch_pos"]
-    assert {name for name in CHANNELS if name not in place} == {"CB1", "CB2"}
-    for row in (CHANNELS[:3], CHANNELS[5:14], CHANNELS[14:23], CHANNELS[23:32], CHANNELS[32:41], CHANNELS[41:50]):
+    assert {name for name in SEED62 if name not in place} == {"CB1", "CB2"}
+    for row in (SEED62[:3], SEED62[5:14], SEED62[14:23], SEED62[23:32], SEED62[32:41], SEED62[41:50]):
         assert (np.diff([place[name][0] for name in row]) > 0).all()  # from left to right
-    middle = [place[name][1] for name in CHANNELS if name.endswith("z")]
+    middle = [place[name][1] for name in SEED62 if name.endswith("z")]
     assert (np.diff(middle) < 0).all()
 
 
@@ -118,7 +116,7 @@ def test_dasps(tmp_path: Path) -> None:
         valence, arousal = arrays["labels"][:, k]
         np.testing.assert_allclose(trial.vad, [(valence - 5) / 4, (arousal - 5) / 4, np.nan])
         np.testing.assert_array_equal(trial.rating, [valence, arousal, *arrays["hamilton"].ravel()])
-        assert (trial.rate, trial.names) == (128, EPOC)
+        assert (trial.rate, trial.names) == (128, EPOC14)
 
 
 class Harm:
@@ -218,7 +216,7 @@ def test_a_dreamer_that_is_not_as_published_is_refused(part: str, tmp_path: Path
     whole = {
         "Data": eeg_files.cells([person]).T,
         "EEG_SamplingRate": 128.0,
-        "EEG_Electrodes": eeg_files.cells([*EPOC]).T,
+        "EEG_Electrodes": eeg_files.cells([*EPOC14]).T,
     }
     savemat(tmp_path / "DREAMER.mat", {"DREAMER": whole})
     with pytest.raises(ValueError, match=why):

@@ -11,7 +11,7 @@ from scipy.special import sph_harm_y
 from torch import Tensor, nn
 from torch.nn import functional
 
-from affectstream.encoders.eeg.electrodes import CENTRE, DEAP32, DREAMER14, MUSE4, RADIUS, SEED62, positions
+from affectstream.encoders.eeg.electrodes import CENTRE, RADIUS, positions
 from affectstream.encoders.eeg.network import (
     ANY_HEADSET,
     HEAD_WIDTH,
@@ -24,6 +24,7 @@ from affectstream.encoders.eeg.network import (
     harmonics,
 )
 from affectstream.encoders.network import LOG_VAR_RANGE, Affect, AffectHead
+from affectstream.multimodal.montages import DEAP32, EPOC14, MUSE4, SEED62
 from affectstream.multimodal.training.losses import affect_loss
 
 SMALL = Shape(bands=5, labels=3, width=32, depth=2)
@@ -61,7 +62,7 @@ def test_electrodes_are_where_mne_puts_them() -> None:
 
 
 def test_the_orders_have_the_published_sizes_and_known_places() -> None:
-    for names, size, unknown in ((DEAP32, 32, 0), (DREAMER14, 14, 0), (SEED62, 62, 2), (MUSE4, 4, 0)):
+    for names, size, unknown in ((DEAP32, 32, 0), (EPOC14, 14, 0), (SEED62, 62, 2), (MUSE4, 4, 0)):
         assert len(names) == len(set(names)) == size
         assert np.isnan(positions(names)).all(1).sum() == unknown
     left = positions([name for name in DEAP32 if name[-1] in "13579"])
@@ -142,7 +143,7 @@ def test_harmonics_are_scipys() -> None:
     assert (harmonics(nowhere, ORDER)[0] == 0).all() and torch.isfinite(harmonics(nowhere, ORDER)).all()
 
 
-@pytest.mark.parametrize("names", [DEAP32, DREAMER14, MUSE4])
+@pytest.mark.parametrize("names", [DEAP32, EPOC14, MUSE4])
 def test_positions_can_tell_electrodes_apart_as_well_as_names_do(names: tuple[str, ...]) -> None:
     """Any table of identities that could have been learnt is a linear map of the harmonics: they have full rank."""
     features = harmonics(torch.tensor(positions(names) - CENTRE), ORDER).numpy()
@@ -157,7 +158,7 @@ def test_the_order_of_electrodes_does_not_count(seed: int) -> None:
     agree(net(entropy, present, where), net(entropy[:, order], present[:, order], where[:, order]))
 
 
-@pytest.mark.parametrize("there", [MUSE4, DREAMER14, DEAP32])
+@pytest.mark.parametrize("there", [MUSE4, EPOC14, DEAP32])
 def test_a_missing_electrode_is_as_if_it_were_not_in_the_list(there: tuple[str, ...]) -> None:
     net = network()
     names = tuple(dict.fromkeys((*SEED62, *there)))
@@ -171,7 +172,7 @@ def test_a_missing_electrode_is_as_if_it_were_not_in_the_list(there: tuple[str, 
 
 def test_a_missing_electrode_of_a_fixed_montage_says_nothing() -> None:
     net = network(PUBLISHED["dreamer"])
-    entropy, present, _ = inputs(DREAMER14, bands=4)
+    entropy, present, _ = inputs(EPOC14, bands=4)
     other = torch.where(present[..., None] > 0, entropy, 100 * entropy)
     assert torch.equal(net(entropy, present).logits, net(other, present).logits)
     assert (net(entropy, present).logits - net(other, torch.ones(3, 14)).logits).abs().max() > 0.01

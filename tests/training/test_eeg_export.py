@@ -10,15 +10,16 @@ import torch
 from safetensors.numpy import load_file
 
 from affectstream.encoders.checkpoint import load
-from affectstream.encoders.eeg.electrodes import DREAMER14, MUSE4, SEED62, positions
+from affectstream.encoders.eeg.electrodes import positions
 from affectstream.encoders.eeg.network import ElectrodeTransformer, Shape
 from affectstream.encoders.network import LOG_VAR_RANGE
+from affectstream.multimodal.montages import EPOC14, MUSE4, SEED62
 from affectstream.multimodal.training.eeg_export import export_eeg
 from affectstream.multimodal.training.export import Card, put_weights
 from affectstream.multimodal.types import Facts
 
 ANY = Shape(bands=5, labels=2, width=32, depth=2)
-FIXED = Shape(DREAMER14, labels=3, head="classes", width=32, depth=2)
+FIXED = Shape(EPOC14, labels=3, head="classes", width=32, depth=2)
 
 
 def trained(shape: Shape) -> ElectrodeTransformer:
@@ -74,7 +75,7 @@ def test_the_safetensors_and_the_card_build_the_network_again(tmp_path: Path) ->
     put_weights(again, load_file(path.with_suffix(".safetensors")))
     entropy, present = torch.randn(2, 14, 4), torch.ones(2, 14)
     assert torch.equal(again(entropy, present).logits, network(entropy, present).logits)
-    assert tuple(facts.extra["shape"]["electrodes"]) == DREAMER14
+    assert tuple(facts.extra["shape"]["electrodes"]) == EPOC14
 
 
 def test_facts_that_are_not_the_networks_are_refused(tmp_path: Path) -> None:

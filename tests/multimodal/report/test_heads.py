@@ -11,7 +11,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from affectstream.encoders.eeg.electrodes import CENTRE, DEAP32, MUSE4, positions
+from affectstream.encoders.eeg.electrodes import CENTRE, positions
+from affectstream.multimodal.montages import DEAP32, MUSE4
 from affectstream.multimodal.report.heads import COLOURS, RIM, draw_heads, on_paper
 
 PLACE = on_paper(positions(DEAP32))
