@@ -14,10 +14,11 @@ from affectstream.multimodal.dynamics.batch import estimate
 from affectstream.multimodal.dynamics.estimator import causal_beliefs
 from affectstream.multimodal.dynamics.events import Disagreement, Event, Watch, watch
 from affectstream.multimodal.dynamics.looks import Looks, looks_of
+from affectstream.multimodal.dynamics.noise import SHRUNK, evidence
 from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
 from affectstream.multimodal.fusion.discord import Discord
 from affectstream.multimodal.fusion.experts import Fused, Prior, fuse
-from affectstream.multimodal.timeline import grid, read_at
+from affectstream.multimodal.timeline import Reading, grid, read_at
 from affectstream.multimodal.types import Trace
 
 TICK = 10.0  # Hz at which sources are compared and events looked for, whatever rate is written
@@ -52,7 +53,8 @@ def combine(
     spoken = {source: delayed(trace) if causal else trace for source, trace in traces.items()}
     fused = _fused(spoken, times, hz, prior)
     compared = fused if hz == TICK else _fused(spoken, ticks, TICK, prior)
-    looks = lowered(looks_of(traces), compared.power, ticks, causal=causal)
+    looks = reckoned(looks_of({source: _unweighted(trace) for source, trace in traces.items()}), prior, process)
+    looks = lowered(looks, compared.power, ticks, causal=causal)
     asked = np.union1d(times, ticks)
     if causal:
         beliefs = causal_beliefs(looks, asked, process)
@@ -83,6 +85,29 @@ def delayed(trace: Trace) -> Trace:
         quality=trace.quality,
         span=trace.span,
     )
+
+
+def reckoned(looks: Looks, prior: Prior, process: OrnsteinUhlenbeck) -> Looks:
+    """``looks`` in which those of shrunk modalities count for what they add to the ``prior``.
+
+    However often these come, they say in a time constant of the ``process`` as much as one of them: white noise whose power in
+    that time is the variance of one. The smoothed state is then as sure as one answer, the filtered one a little less.
+    """
+    out = looks
+    for k, name in enumerate(looks.names):
+        rows = looks.source == k
+        if _kind(name) not in SHRUNK or not rows.any():
+            continue
+        spacing = float(np.median(np.diff(looks.time[rows]))) if rows.sum() > 1 else np.inf
+        many = np.maximum(np.array(process.tau) / max(spacing, 1e-9), 1.0)
+        mean, variance = evidence(looks.mean, looks.variance, np.array(prior.mean), np.array(prior.sd))
+        out = replace(
+            out,
+            mean=np.where(rows[:, None], mean, out.mean),
+            variance=np.where(rows[:, None], variance * many, out.variance),
+            lasting=np.where(rows, 0.0, out.lasting),
+        )
+    return out
 
 
 def lowered(
@@ -150,4 +175,31 @@ def state_trace(
 
 
 def _fused(traces: Mapping[str, Trace], times: NDArray[np.float64], hz: float, prior: Prior) -> Fused:
-    return fuse({source: read_at(trace, times, hz) for source, trace in traces.items()}, len(times), prior)
+    return fuse({source: _reading(trace, times, hz, prior) for source, trace in traces.items()}, len(times), prior)
+
+
+def _reading(trace: Trace, times: NDArray[np.float64], hz: float, prior: Prior) -> Reading:
+    """``trace`` on the ``times``; of a shrunk modality what it adds to the ``prior``, its quality being in that already."""
+    reading = read_at(trace, times, hz)
+    if _kind(trace.source) not in SHRUNK:
+        return reading
+    mean, variance = evidence(reading.mean, reading.variance, np.array(prior.mean), np.array(prior.sd))
+    return Reading(mean, variance * reading.quality[:, None], reading.quality)
+
+
+def _unweighted(trace: Trace) -> Trace:
+    """``trace`` of a shrunk modality as if its quality were 1, for its variance has it already; others as they are."""
+    if _kind(trace.source) not in SHRUNK:
+        return trace
+    return Trace(
+        trace.source,
+        time=trace.time,
+        mean=trace.mean,
+        variance=trace.variance,
+        quality=trace.observed.astype(np.float64),
+        span=trace.span,
+    )
+
+
+def _kind(source: str) -> str:
+    return source.partition("/")[0]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from affectstream.encoders.eeg.personal import PersonalModel
+from affectstream.encoders.eeg.physiology import READABLE
 from affectstream.encoders.face.encoder import FaceEncoder, FaceState
 from affectstream.encoders.speech.encoder import SpeechEncoder
 from affectstream.encoders.text.encoder import TextEncoder
@@ -203,9 +204,7 @@ def _score_recording(path: Path, hz: float, causal: bool, encoders: Encoders, pr
         )
     missing = {}
     if not trace.observed.any():
-        missing["eeg"] = (
-            "no window could be read, or too few to know the person's baseline (40 s that can be read are enough)"
-        )
+        missing["eeg"] = _unread(brain)
     combined = combine({"eeg": trace}, hz, reach=reach_of([trace]), causal=causal)
     return Result(
         path=path,
@@ -223,6 +222,17 @@ def _score_recording(path: Path, hz: float, causal: bool, encoders: Encoders, pr
         notes=[*brain.recording.notes, *(str(w.message) for w in caught)],
         weights={},
         seconds=clock.monotonic() - began,
+    )
+
+
+def _unread(brain: Brain) -> str:
+    """Why an EEG gave nothing."""
+    if not len(brain.quality) or np.median(brain.quality.max(1)) < READABLE:
+        return "no electrode could be read (flat, clipped, humming or lost most of the time)"
+    if brain.model is not None:
+        return "none of the electrodes that the model knows could be read"
+    return (
+        f"{len(brain.time) * 4:.0f} s that can be read are too few to know the person's baseline; wanted 40 s or more"
     )
 
 

@@ -1,6 +1,7 @@
 """``affectstream score``: files and folders in, one result each out."""
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -121,7 +122,10 @@ def _report(result: Result, files: list[Path], seconds: float) -> Iterator[str]:
         if not seen.any():
             continue
         mean, sd = trace.mean[seen].mean(0), trace.mean[seen].std(0)
-        values = "  ".join(f"{name} {m:+.2f} ± {s:.2f}" for name, m, s in zip(DIMENSIONS, mean, sd, strict=True))
+        values = "  ".join(
+            f"{name} {m:+.2f} ± {s:.2f}" if math.isfinite(m) else f"{name} not known   "
+            for name, m, s in zip(DIMENSIONS, mean, sd, strict=True)
+        )
         yield f"  {source:<8} {values}  ({seen.sum()} of {len(trace)} rows)"
     for event in result.events:
         yield f"  {event.found:6.1f} s {event.phrase()}"
