@@ -59,7 +59,7 @@ class Recording:
         begins after it. What is not finite is NaN. Raises SignalError where the file turns out to be damaged, and
         ValueError if a chunk would hold less than one sample.
         """
-        if not math.isfinite(seconds) or round(seconds * self.rate) < 1:
+        if not math.isfinite(seconds * self.rate) or round(seconds * self.rate) < 1:
             raise ValueError(f"seconds is {seconds} at {self.rate:g} Hz; wanted chunks of at least one sample")
         return self._chunks(round(seconds * self.rate))
 

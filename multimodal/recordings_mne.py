@@ -22,7 +22,6 @@ from affectstream.multimodal.recordings_signal import Mark, Parts, Run, Signal, 
 from affectstream.multimodal.types import SignalError
 
 if TYPE_CHECKING:
-    from mne import Annotations
     from mne.io import BaseRaw
 
 _SKIP = "BAD_ACQ_SKIP"  # how MNE says that nothing was recorded; the samples are there, and mean nothing
@@ -96,7 +95,7 @@ def _edf(path: Path) -> Signal:
         rate, count, marks = float(raw.info["sfreq"]), int(raw.n_times), _marks(raw)
     runs = _recorded(count, rate, marks)
     if header.broken and header.seconds > 0:
-        runs, marks = pieces(path, header, count // common, common), _marks_of_file(path)
+        runs, marks = pieces(path, header, count // common, common)  # MNE drops marks that lie after count samples
 
     def read(parts: Parts) -> Iterator[NDArray[np.floating[Any]]]:
         return _samples(path, picks, parts, include=labels)
@@ -107,14 +106,12 @@ def _edf(path: Path) -> Signal:
 @contextmanager
 def _opened(path: Path, **how: Any) -> "Iterator[tuple[BaseRaw, list[str]]]":
     """``path`` opened by MNE without names and dates, and notes on what it warned of."""
-    import mne
-
     logger = logging.getLogger("mne")
     logger.disabled = True  # it says once more what it warns of
     try:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
-            raw = mne.io.read_raw(path, preload=False, verbose="warning", **how)
+            raw = _read(path, **how)
             raw.anonymize(verbose="error")
     except Exception as error:
         raise _unreadable(path, error) from error
@@ -125,6 +122,18 @@ def _opened(path: Path, **how: Any) -> "Iterator[tuple[BaseRaw, list[str]]]":
         yield raw, [note for part, note in _TOLD.items() if part in said]
     finally:
         raw.close()
+
+
+def _read(path: Path, **how: Any) -> "BaseRaw":
+    """What MNE makes of ``path``. The text of EDF+ should be UTF-8, and of older programs is Latin 1."""
+    import mne
+
+    try:
+        return mne.io.read_raw(path, preload=False, verbose="warning", **how)
+    except Exception as error:
+        if "latin1" not in str(error):
+            raise
+        return mne.io.read_raw(path, preload=False, verbose="warning", encoding="latin1", **how)
 
 
 def _samples(path: Path, picks: list[int], parts: Parts, **how: Any) -> Iterator[NDArray[np.floating[Any]]]:
@@ -158,21 +167,9 @@ def _unpacked(path: Path) -> Iterator[Path]:
 
 def _marks(raw: "BaseRaw") -> tuple[Mark, ...]:
     """Annotations, timed from the first sample; MNE counts from when the acquisition began."""
-    return _timed(raw.annotations, raw.first_time)
-
-
-def _marks_of_file(path: Path) -> tuple[Mark, ...]:
-    """The same of an EDF+D file, where MNE drops those that lie after as many seconds as there are samples."""
-    import mne
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return _timed(mne.read_annotations(path), 0.0)
-
-
-def _timed(annotations: "Annotations", origin: float) -> tuple[Mark, ...]:
-    columns = zip(annotations.onset, annotations.duration, annotations.description, strict=True)
-    return tuple(Mark(float(onset) - origin, float(duration), str(text)) for onset, duration, text in columns)
+    found = raw.annotations
+    columns = zip(found.onset, found.duration, found.description, strict=True)
+    return tuple(Mark(float(onset) - raw.first_time, float(length), str(text)) for onset, length, text in columns)
 
 
 def _recorded(count: int, rate: float, marks: Iterable[Mark]) -> tuple[Run, ...]:

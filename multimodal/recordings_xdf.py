@@ -80,15 +80,32 @@ def _loaded(path: Path, notes: list[str]) -> list[Stream]:
     """Streams of EEG, or if none is called so all regular ones, and of marks; times are synchronised, not yet even."""
     import pyxdf
 
+    held: dict[int, bytearray] = {}
+
+    def hold(values: Any, stamps: Any, header: Stream, number: int) -> tuple[Any, Any, Stream]:
+        """Keep the numbers of a chunk once; pyxdf would keep them twice, the second time as the whole they make."""
+        if number not in sampled:
+            return values, stamps, header
+        held.setdefault(number, bytearray()).extend(values.astype(np.float32).tobytes())
+        return np.empty((len(stamps), 0)), stamps, header
+
     try:
         with _heard("pyxdf") as said:
             infos = pyxdf.resolve_streams(str(path))
             regular = [i for i in infos if i["channel_format"] != "string" and float(i["nominal_srate"]) > 0]
-            chosen = [i for i in regular if i["type"].lower() == "eeg"] or regular
-            marks = [i for i in infos if i["channel_format"] == "string" or "mark" in i["type"].lower()]
-            wanted = sorted({i["stream_id"] for i in chosen + marks})
-            # A list of no streams would ask for all.
-            streams = pyxdf.load_xdf(str(path), wanted, dejitter_timestamps=False)[0] if wanted else []
+            chosen = [i for i in regular if (i["type"] or "").lower() == "eeg"] or regular
+            marks = [i for i in infos if i["channel_format"] == "string" or "mark" in (i["type"] or "").lower()]
+            sampled = {i["stream_id"] for i in chosen}
+            wanted = sorted(sampled | {i["stream_id"] for i in marks})
+            if not wanted:  # an empty list would ask for all
+                return []
+            streams, _ = pyxdf.load_xdf(str(path), wanted, on_chunk=hold, dejitter_timestamps=False)
+        for stream in streams:
+            if (number := stream["info"]["stream_id"]) in held:
+                numbers = np.frombuffer(held[number], np.float32).reshape(
+                    -1, int(_text(stream["info"], "channel_count"))
+                )
+                stream["time_series"] = numbers[: len(stream["time_stamps"])]
     except Exception as error:
         raise SignalError(
             f"{path} cannot be read as .xdf ({type(error).__name__}: {error}); wanted a whole file; copy or record it again"

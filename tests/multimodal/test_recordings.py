@@ -342,6 +342,12 @@ def test_discontinuous_records_keep_their_times(tmp_path: Path, ending: str) -> 
     np.testing.assert_allclose(np.concatenate([chunk.data for chunk in recording.chunks()]), digits * 1e-7, atol=1e-10)
 
 
+def test_text_in_an_older_encoding_is_read(tmp_path: Path) -> None:
+    for starts in ((0.0, 1.0, 2.0), (0.0, 1.0, 5.0)):
+        path = edf(tmp_path / "a.edf", [("Fz", "uV", 128)], starts=starts, text={1: "+1\x14Müdigkeit\x14\0"})
+        assert [mark.text for mark in open_recording(path).marks] == ["Müdigkeit"]
+
+
 def test_channels_of_other_rates_do_not_change_the_electrodes(tmp_path: Path) -> None:
     signals = [("EEG Fz", "uV", 128), ("ECG", "mV", 512), ("EEG Cz", "uV", 128), ("Pz", "uV", 64), ("Oz", "%", 128)]
     recording = open_recording(edf(tmp_path / "a.edf", signals, records=30))
@@ -591,7 +597,7 @@ def edf(
             digits = edf_digits(records, len(signals), count)[record * count : (record + 1) * count, at]
             body += digits.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :width].tobytes()
         time = f"+{starts[record] if starts else record}\x14\x14\0" + (text or {}).get(record, "")
-        body += time.encode().ljust(40 * width, b"\0")
+        body += time.encode("latin1").ljust(40 * width, b"\0")
     path.write_bytes(head + body)
     return path
 
