@@ -40,7 +40,7 @@ class Recording:
     ``names`` are the electrodes in the order of the columns, in 10-20 spelling ("Fp1", "Cz") where they are known,
     else as in the file. ``rate`` is in Hz; ``duration`` in s, from the first sample to the last, with the gaps.
     ``marks`` are the file's annotations, in order. ``notes`` say in plain words what was mended or left out.
-    ``runs`` are the stretches without a gap.
+    ``runs`` are the stretches without a gap, and ``read`` gives the samples of any, (n, channels) in volts.
     """
 
     path: Path
@@ -144,10 +144,13 @@ def _off_by(signal: Signal) -> int:
 
     The amplitude of a channel is the median over the first seconds of the median distance from each second's median,
     so that offset, drift and artefacts do not count; that of the recording is the median over the channels that have any.
+    The last second is read as well: a file that is cut short is refused here, and not after it has been scored.
     """
     second = round(signal.rate)
     starts = (at for run in signal.runs for at in range(run.first, run.first + run.count - second + 1, second))
-    spreads = [_spread(samples) for samples in signal.read([(at, at + second) for at in islice(starts, _LOOK)])]
+    last = signal.runs[-1].first + signal.runs[-1].count
+    stretches = [*((at, at + second) for at in islice(starts, _LOOK)), (max(0, last - second), last)]
+    spreads = [_spread(samples) for samples in signal.read(stretches)]
     channels = [np.median(column[column > 0]) for column in np.transpose(spreads) if (column > 0).any()]
     if not channels:
         return 0

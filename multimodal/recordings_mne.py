@@ -71,6 +71,8 @@ def _edf(path: Path) -> Signal:
     """
     try:
         header = read_header(path)
+        if path.stat().st_size < header.offset + header.width * sum(header.counts):
+            raise ValueError("it ends before its first record")
     except ValueError as error:
         raise _unreadable(path, error) from error
     signals = [at for at, label in enumerate(header.labels) if label not in ANNOTATIONS]
@@ -86,6 +88,10 @@ def _edf(path: Path) -> Signal:
     if len(strange) < len(kept):
         notes += leave_out(strange, "as they are not in volts")
     common, _ = Counter(header.counts[at] for at in kept).most_common(1)[0]
+    if common < 1:
+        raise SignalError(
+            f"{path} says that a record has {common} samples of an electrode; wanted a sampling rate; export it again"
+        )
     notes += leave_out([at for at in kept if header.counts[at] != common], "as most are sampled at another rate")
 
     labels = [header.labels[at] for at in kept]
@@ -206,7 +212,7 @@ def _unreadable(path: Path, error: Exception) -> SignalError:
             f"{path} needs a second file that is not there ({error.filename or said}); wanted both in one folder, under the "
             "names they were written with; copy both"
         )
-    kind = "".join(path.suffixes[-1:])
+    kind = ".fif.gz" if path.suffix == ".gz" else path.suffix
     return SignalError(
         f"{path} cannot be read as {kind} ({type(error).__name__}: {said}); wanted a whole EEG recording; copy it again, or "
         "export it as EDF from the program that wrote it"

@@ -53,11 +53,12 @@ def read_xdf(path: Path) -> Signal:
         notes.append("the stream does not say in what unit it is; taken as microvolts")
         scale = np.where(np.isnan(scale), 1e-6, scale)
     stamps = np.asarray(stream["time_stamps"], np.float64)
-    nominal = float(_text(stream["info"], "nominal_srate") or 0)
-    if len(stamps) < 2 or not nominal > 0 or not np.isfinite(stamps).all():
+    nominal = float(_text(stream["info"], "nominal_srate"))
+    timed = int(np.isfinite(stamps).sum())
+    if timed < max(2, len(stamps)):
         raise SignalError(
-            f"{path} has {len(stamps)} samples of EEG, called {nominal:g} Hz, from {stamps.min(initial=np.inf):g} s on; wanted "
-            "an evenly sampled stream with times; record it again"
+            f"{path} has {len(stamps)} samples of EEG, {timed} of them with a time; wanted a stream with samples, all of "
+            "them with times; record it again"
         )
     rate, runs = _evenly(stamps, nominal)
     if abs(rate / nominal - 1) > 0.01:
@@ -97,9 +98,9 @@ def _loaded(path: Path, notes: list[str]) -> list[Stream]:
             marks = [i for i in infos if i["channel_format"] == "string" or "mark" in (i["type"] or "").lower()]
             sampled = {i["stream_id"] for i in chosen}
             wanted = sorted(sampled | {i["stream_id"] for i in marks})
-            if not wanted:  # an empty list would ask for all
-                return []
-            streams, _ = pyxdf.load_xdf(str(path), wanted, on_chunk=hold, dejitter_timestamps=False)
+            streams = []
+            if sampled:
+                streams, _ = pyxdf.load_xdf(str(path), wanted, on_chunk=hold, dejitter_timestamps=False)
         for stream in streams:
             if (number := stream["info"]["stream_id"]) in held:
                 numbers = np.frombuffer(held[number], np.float32).reshape(
@@ -110,6 +111,11 @@ def _loaded(path: Path, notes: list[str]) -> list[Stream]:
         raise SignalError(
             f"{path} cannot be read as .xdf ({type(error).__name__}: {error}); wanted a whole file; copy or record it again"
         ) from error
+    if not sampled:
+        there = [f"{i['name']} ({i['type']}, {i['nominal_srate']:g} Hz)" for i in infos] or ["no stream at all"]
+        raise SignalError(
+            f"{path} has no evenly sampled stream, but {listed(there)}; wanted one of EEG; record it again"
+        )
     if any("corrupt" in line or "Error reading" in line for line in said):
         notes.append("the file is damaged or cut short; what is whole was read")
     return streams
@@ -143,7 +149,7 @@ def _eeg_stream(path: Path, streams: Sequence[Stream], notes: list[str]) -> Stre
     found = [s for s in numeric if _text(s["info"], "type").lower() == "eeg"] or [s for s in numeric if known(s) > 1]
     found = [s for s in found if len(s["time_stamps"])] or found
     if not found:
-        there = [f"{called(s)} ({_text(s['info'], 'type')})" for s in streams] or ["nothing that is sampled"]
+        there = [f"{called(s)} ({_text(s['info'], 'type')})" for s in streams]
         raise SignalError(f"{path} has no EEG stream, but {listed(there)}; wanted a stream of type EEG; record one")
     best = max(found, key=lambda s: (known(s), len(s["time_stamps"])))
     if len(found) > 1:
