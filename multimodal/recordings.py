@@ -143,7 +143,8 @@ def _off_by(signal: Signal) -> int:
     """By which power of 1000 the numbers are too large for volts; 0 if they are right, or if there is no telling.
 
     The amplitude of a channel is the median over the first seconds of the median distance from each second's median,
-    so that offset, drift and artefacts do not count; that of the recording is the median over the channels that have any.
+    so that offset, drift and artefacts do not count; that of the recording is the median over the channels that have
+    any.
     The last second is read as well: a file that is cut short is refused here, and not after it has been scored.
     """
     second = round(signal.rate)
@@ -161,7 +162,7 @@ def _off_by(signal: Signal) -> int:
 
 
 def _spread(samples: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Of each channel of ``samples`` (n, channels), the median distance from its median; 0 where samples are not finite."""
+    """Of each channel of ``samples`` (n, channels), the median distance from its median; 0 where any is not finite."""
     good = np.where(np.isfinite(samples).all(0), samples, 0.0)
     return np.median(abs(good - np.median(good, 0)), 0)
 

@@ -57,7 +57,7 @@ def read_header(path: Path) -> Header:
 
 
 def pieces(path: Path, header: Header, records: int, count: int) -> tuple[tuple[Run, ...], tuple[Mark, ...]]:
-    """The gapless stretches of a discontinuous file, of which ``records`` hold ``count`` samples a channel, and its marks.
+    """The gapless stretches of a discontinuous file of ``records`` with ``count`` samples a channel, and its marks.
 
     The first channel of text begins, in every record, with the record's time. A record without one follows on the last.
     """
@@ -83,7 +83,7 @@ def pieces(path: Path, header: Header, records: int, count: int) -> tuple[tuple[
 
 
 def _texts(held: bytes) -> list[tuple[float, float, list[str]]]:
-    """(onset s, duration s, texts) of what a record's channel of text holds; the record's own time has an empty text."""
+    """(onset s, duration s, texts) of what a record's channel of text holds; the record's own time has no text."""
     found = []
     for line in held.split(b"\0"):
         match = _LINE.fullmatch(line)

@@ -29,7 +29,7 @@ _SKIP = "BAD_ACQ_SKIP"  # how MNE says that nothing was recorded; the samples ar
 # What MNE warns of that a user should know, by a part of the warning. The others say nothing of the samples, or tell
 # of the person or the day.
 _TOLD = {
-    "does not match the file size": "the file is cut short, or was never closed: its header gives another number of records",
+    "does not match the file size": "the file is cut short, or was not closed: its header has another length",
     "incorrect for record length": "the header gives no length of a record; 1 s was assumed",
     "MarkerFile": "the file of markers that the header names is missing",
     "'boundary' events": "pieces were cut out before the file was written: where marks say boundary, time was lost",
@@ -152,8 +152,8 @@ def _samples(path: Path, picks: list[int], parts: Parts, **how: Any) -> Iterator
                     data = raw.get_data(np.array(picks), first, end, verbose="error")
             except Exception as error:
                 raise SignalError(
-                    f"{path} is damaged {first / raw.info['sfreq']:.1f} s after its start ({error}); wanted a whole file; "
-                    "copy or export it again"
+                    f"{path} is damaged {first / raw.info['sfreq']:.1f} s after its start ({error}); wanted a whole "
+                    "file; copy or export it again"
                 ) from error
             yield np.asarray(data).T
 
@@ -197,8 +197,8 @@ def _written(marks: Iterable[Mark]) -> tuple[Mark, ...]:
 
 def _no_electrode(path: Path, channels: Iterable[str]) -> SignalError:
     return SignalError(
-        f"{path} has no EEG channel, but {listed(list(channels), 40)}; wanted electrodes; name them as on the cap (Fp1, Cz, "
-        "...) and mark them as EEG where the format can"
+        f"{path} has no EEG channel, but {listed(list(channels), 40)}; wanted electrodes; name them as on the cap "
+        "(Fp1, Cz, ...) and mark them as EEG where the format can"
     )
 
 
@@ -209,13 +209,13 @@ def _unreadable(path: Path, error: Exception) -> SignalError:
         return SignalError(f"{path} holds trials cut from a recording; wanted the recording; save it before it is cut")
     if isinstance(error, FileNotFoundError):
         return SignalError(
-            f"{path} needs a second file that is not there ({error.filename or said}); wanted both in one folder, under the "
-            "names they were written with; copy both"
+            f"{path} needs a second file that is not there ({error.filename or said}); wanted both in one folder, under "
+            "the names they were written with; copy both"
         )
     kind = ".fif.gz" if path.suffix == ".gz" else path.suffix
     return SignalError(
-        f"{path} cannot be read as {kind} ({type(error).__name__}: {said}); wanted a whole EEG recording; copy it again, or "
-        "export it as EDF from the program that wrote it"
+        f"{path} cannot be read as {kind} ({type(error).__name__}: {said}); wanted a whole EEG recording; copy it "
+        "again, or export it as EDF from the program that wrote it"
     )
 
 

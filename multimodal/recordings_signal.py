@@ -24,7 +24,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Run:
-    """A stretch without a gap: ``count`` samples from the file's sample ``first`` on, which was taken at ``start`` s."""
+    """A stretch without a gap: ``count`` samples from the file's sample ``first`` on, taken at ``start`` s."""
 
     start: float
     first: int
@@ -59,7 +59,8 @@ _AFTER = re.compile(r"[\s_:-]+(REF\d?|LE|AR|AVG?|AVE|CAR|[AM][12]|A1A2|M1M2|\d+)
 _OTHER = re.compile(
     r"E[CKMO]G|[VH]EO|EXG|ERG|GSR|EDA|BVP|PPG|PLET|PULSE|RESP|AIRFLOW|SPO2|SAO2|OSAT|TEMP(?!ORAL)|CHIN|SNOR|"
     r"STATUS|TRIG|STIM|STI ?\d|MARK|EVENT|ANNOT|COUNT|INTERPOL|PACKET|TIME|SYNC|BUTTON|PHOT|DIODE|LIGHT|AUDIO|"
-    r"CQ|GYR|ACC|MAG[XYZ_ ]|\bMOT|QUAT|BATT|SATURATION|HIGHBIT|AUX|\bDC ?\d|\bBIP|\b(REF|GND|CMS|DRL|MIC|HR|PR|[LR]OC)\b",
+    r"CQ|GYR|ACC|MAG[XYZ_ ]|\bMOT|QUAT|BATT|SATURATION|HIGHBIT|AUX|\bDC ?\d|\bBIP|"
+    r"\b(REF|GND|CMS|DRL|MIC|HR|PR|[LR]OC)\b",
     re.IGNORECASE,
 )
 

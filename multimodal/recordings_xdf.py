@@ -57,8 +57,7 @@ def read_xdf(path: Path) -> Signal:
     timed = int(np.isfinite(stamps).sum())
     if timed < max(2, len(stamps)):
         raise SignalError(
-            f"{path} has {len(stamps)} samples of EEG, {timed} of them with a time; wanted a stream with samples, all of "
-            "them with times; record it again"
+            f"{path} has {len(stamps)} samples of EEG, {timed} of them with a time; wanted samples with times; record it again"
         )
     rate, runs = _evenly(stamps, nominal)
     if abs(rate / nominal - 1) > 0.01:
@@ -109,7 +108,7 @@ def _loaded(path: Path, notes: list[str]) -> list[Stream]:
                 stream["time_series"] = numbers[: len(stream["time_stamps"])]
     except Exception as error:
         raise SignalError(
-            f"{path} cannot be read as .xdf ({type(error).__name__}: {error}); wanted a whole file; copy or record it again"
+            f"{path} cannot be read as .xdf ({type(error).__name__}: {error}); wanted a whole file; copy it again"
         ) from error
     if not sampled:
         there = [f"{i['name']} ({i['type']}, {i['nominal_srate']:g} Hz)" for i in infos] or ["no stream at all"]

@@ -33,7 +33,8 @@ def brain(seconds: float, channels: int = 4, rate: int = RATE, seed: int = 0) ->
 def raw_of(
     data: NDArray[np.float64], names: Sequence[str] = NAMES, kinds: str | Sequence[str] = "eeg", rate: float = RATE
 ) -> mne.io.RawArray:
-    info = mne.create_info(list(names), rate, kinds if isinstance(kinds, str) else list(kinds))  # pyright: ignore[reportArgumentType]
+    kinds = [kinds] * len(names) if isinstance(kinds, str) else list(kinds)
+    info = mne.create_info(list(names), rate, kinds)  # pyright: ignore[reportArgumentType]
     return mne.io.RawArray(data, info, verbose="error")
 
 
@@ -624,7 +625,10 @@ def edf(
     text: dict[int, str] | None = None,
     patient: str = "X X X X",
 ) -> Path:
-    """EDF+ or BDF+ of records of a second: ``signals`` (label, unit, rate), a tenth of a unit a digit; with ``starts``, discontinuous."""
+    """EDF+ or BDF+ in records of a second: ``signals`` (label, unit, rate), a tenth of a unit a digit.
+
+    With ``starts`` it is discontinuous; ``text`` has what is written in a record beside its time.
+    """
     wide = path.suffix == ".bdf"
     kind, width = ("BDF", 3) if wide else ("EDF", 2)
     records = records or len(starts)
