@@ -40,7 +40,7 @@ class Recording:
     ``names`` are the electrodes in the order of the columns, in 10-20 spelling ("Fp1", "Cz") where they are known,
     else as in the file. ``rate`` is in Hz; ``duration`` in s, from the first sample to the last, with the gaps.
     ``marks`` are the file's annotations, in order. ``notes`` say in plain words what was mended or left out.
-    ``runs`` are the stretches without a gap.
+    ``runs`` are the stretches without a gap, and ``read`` gives the samples of any, (n, channels) in volts.
     """
 
     path: Path
@@ -59,7 +59,7 @@ class Recording:
         begins after it. What is not finite is NaN. Raises SignalError where the file turns out to be damaged, and
         ValueError if a chunk would hold less than one sample.
         """
-        if not math.isfinite(seconds) or round(seconds * self.rate) < 1:
+        if not math.isfinite(seconds * self.rate) or round(seconds * self.rate) < 1:
             raise ValueError(f"seconds is {seconds} at {self.rate:g} Hz; wanted chunks of at least one sample")
         return self._chunks(round(seconds * self.rate))
 
@@ -143,11 +143,15 @@ def _off_by(signal: Signal) -> int:
     """By which power of 1000 the numbers are too large for volts; 0 if they are right, or if there is no telling.
 
     The amplitude of a channel is the median over the first seconds of the median distance from each second's median,
-    so that offset, drift and artefacts do not count; that of the recording is the median over the channels that have any.
+    so that offset, drift and artefacts do not count; that of the recording is the median over the channels that have
+    any.
+    The last second is read as well: a file that is cut short is refused here, and not after it has been scored.
     """
     second = round(signal.rate)
     starts = (at for run in signal.runs for at in range(run.first, run.first + run.count - second + 1, second))
-    spreads = [_spread(samples) for samples in signal.read([(at, at + second) for at in islice(starts, _LOOK)])]
+    last = signal.runs[-1].first + signal.runs[-1].count
+    stretches = [*((at, at + second) for at in islice(starts, _LOOK)), (max(0, last - second), last)]
+    spreads = [_spread(samples) for samples in signal.read(stretches)]
     channels = [np.median(column[column > 0]) for column in np.transpose(spreads) if (column > 0).any()]
     if not channels:
         return 0
@@ -158,7 +162,7 @@ def _off_by(signal: Signal) -> int:
 
 
 def _spread(samples: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Of each channel of ``samples`` (n, channels), the median distance from its median; 0 where samples are not finite."""
+    """Of each channel of ``samples`` (n, channels), the median distance from its median; 0 where any is not finite."""
     good = np.where(np.isfinite(samples).all(0), samples, 0.0)
     return np.median(abs(good - np.median(good, 0)), 0)
 

@@ -5,16 +5,16 @@ having samples of three bytes.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from affectstream.multimodal.recordings_signal import Run, in_order
+from affectstream.multimodal.recordings_signal import Mark, Run, in_order
 
 ANNOTATIONS = ("EDF Annotations", "BDF Annotations")  # labels of channels that hold text
-_TIME = re.compile(rb"([+-]\d+(?:\.\d*)?)[\x14\x15]")  # "+12.5" and a byte of 20, or 21 and a duration
+_LINE = re.compile(rb"([+-]\d+(?:\.\d*)?)(?:\x15(\d+(?:\.\d*)?))?\x14(.*)\x14", re.DOTALL)  # onset, duration, texts
 
 
 @dataclass(frozen=True)
@@ -56,22 +56,42 @@ def read_header(path: Path) -> Header:
     )
 
 
-def pieces(path: Path, header: Header, records: int, count: int) -> tuple[Run, ...]:
-    """The gapless stretches of a discontinuous file, of which ``records`` hold ``count`` samples a channel each.
+def pieces(path: Path, header: Header, records: int, count: int) -> tuple[tuple[Run, ...], tuple[Mark, ...]]:
+    """The gapless stretches of a discontinuous file of ``records`` with ``count`` samples a channel, and its marks.
 
-    The first signal of text begins, in every record, with the record's time. A record without one follows on the last.
+    The first channel of text begins, in every record, with the record's time. A record without one follows on the last.
     """
-    at = next((k for k, label in enumerate(header.labels) if label in ANNOTATIONS), None)
-    if at is None:
-        return (Run(0.0, 0, records * count),)
-    size, before = header.width * sum(header.counts), header.width * sum(header.counts[:at])
+    ends = np.cumsum(header.counts) * header.width  # of the channels, in bytes from the record's beginning
+    texts = [k for k, label in enumerate(header.labels) if label in ANNOTATIONS]
     times: list[float] = []
+    marks: list[Mark] = []
     with path.open("rb") as file:
         for record in range(records):
-            file.seek(header.offset + record * size + before)
-            found = _TIME.match(file.read(header.width * header.counts[at]))
-            times.append(float(found[1]) if found else times[-1] + header.seconds if times else 0.0)
+            found: list[tuple[float, float, list[str]]] = []
+            for k in texts:
+                size = header.counts[k] * header.width
+                file.seek(header.offset + record * int(ends[-1]) + int(ends[k]) - size)
+                found += _texts(file.read(size))
+            follows = times[-1] + header.seconds if times else 0.0
+            times.append(next((time for time, _, words in found if words[:1] == [""]), follows))
+            marks += [Mark(time, length, word) for time, length, words in found for word in words if word]
     starts, rate = np.array(times) - times[0], count / header.seconds
     jumps = np.flatnonzero(abs(np.diff(starts) - header.seconds) * rate > 1) + 1
     stretches = pairwise([0, *jumps.tolist(), records])
-    return in_order((Run(float(starts[a]), a * count, (b - a) * count) for a, b in stretches), rate)
+    runs = in_order((Run(float(starts[a]), a * count, (b - a) * count) for a, b in stretches), rate)
+    return runs, tuple(replace(mark, time=mark.time - times[0]) for mark in marks)
+
+
+def _texts(held: bytes) -> list[tuple[float, float, list[str]]]:
+    """(onset s, duration s, texts) of what a record's channel of text holds; the record's own time has no text."""
+    found = []
+    for line in held.split(b"\0"):
+        match = _LINE.fullmatch(line)
+        if match:
+            onset, duration, words = match.groups()
+            try:
+                text = words.decode()
+            except UnicodeDecodeError:  # it should be UTF-8, and of older programs is Latin 1
+                text = words.decode("latin-1")
+            found.append((float(onset), float(duration or 0), text.split("\x14")))
+    return found

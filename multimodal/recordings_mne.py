@@ -22,7 +22,6 @@ from affectstream.multimodal.recordings_signal import Mark, Parts, Run, Signal, 
 from affectstream.multimodal.types import SignalError
 
 if TYPE_CHECKING:
-    from mne import Annotations
     from mne.io import BaseRaw
 
 _SKIP = "BAD_ACQ_SKIP"  # how MNE says that nothing was recorded; the samples are there, and mean nothing
@@ -30,7 +29,7 @@ _SKIP = "BAD_ACQ_SKIP"  # how MNE says that nothing was recorded; the samples ar
 # What MNE warns of that a user should know, by a part of the warning. The others say nothing of the samples, or tell
 # of the person or the day.
 _TOLD = {
-    "does not match the file size": "the file is cut short, or was never closed: its header gives another number of records",
+    "does not match the file size": "the file is cut short, or was not closed: its header has another length",
     "incorrect for record length": "the header gives no length of a record; 1 s was assumed",
     "MarkerFile": "the file of markers that the header names is missing",
     "'boundary' events": "pieces were cut out before the file was written: where marks say boundary, time was lost",
@@ -72,6 +71,8 @@ def _edf(path: Path) -> Signal:
     """
     try:
         header = read_header(path)
+        if path.stat().st_size < header.offset + header.width * sum(header.counts):
+            raise ValueError("it ends before its first record")
     except ValueError as error:
         raise _unreadable(path, error) from error
     signals = [at for at, label in enumerate(header.labels) if label not in ANNOTATIONS]
@@ -87,6 +88,10 @@ def _edf(path: Path) -> Signal:
     if len(strange) < len(kept):
         notes += leave_out(strange, "as they are not in volts")
     common, _ = Counter(header.counts[at] for at in kept).most_common(1)[0]
+    if common < 1:
+        raise SignalError(
+            f"{path} says that a record has {common} samples of an electrode; wanted a sampling rate; export it again"
+        )
     notes += leave_out([at for at in kept if header.counts[at] != common], "as most are sampled at another rate")
 
     labels = [header.labels[at] for at in kept]
@@ -96,7 +101,7 @@ def _edf(path: Path) -> Signal:
         rate, count, marks = float(raw.info["sfreq"]), int(raw.n_times), _marks(raw)
     runs = _recorded(count, rate, marks)
     if header.broken and header.seconds > 0:
-        runs, marks = pieces(path, header, count // common, common), _marks_of_file(path)
+        runs, marks = pieces(path, header, count // common, common)  # MNE drops marks that lie after count samples
 
     def read(parts: Parts) -> Iterator[NDArray[np.floating[Any]]]:
         return _samples(path, picks, parts, include=labels)
@@ -107,14 +112,12 @@ def _edf(path: Path) -> Signal:
 @contextmanager
 def _opened(path: Path, **how: Any) -> "Iterator[tuple[BaseRaw, list[str]]]":
     """``path`` opened by MNE without names and dates, and notes on what it warned of."""
-    import mne
-
     logger = logging.getLogger("mne")
     logger.disabled = True  # it says once more what it warns of
     try:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
-            raw = mne.io.read_raw(path, preload=False, verbose="warning", **how)
+            raw = _read(path, **how)
             raw.anonymize(verbose="error")
     except Exception as error:
         raise _unreadable(path, error) from error
@@ -127,6 +130,18 @@ def _opened(path: Path, **how: Any) -> "Iterator[tuple[BaseRaw, list[str]]]":
         raw.close()
 
 
+def _read(path: Path, **how: Any) -> "BaseRaw":
+    """What MNE makes of ``path``. The text of EDF+ should be UTF-8, and of older programs is Latin 1."""
+    import mne
+
+    try:
+        return mne.io.read_raw(path, preload=False, verbose="warning", **how)
+    except Exception as error:
+        if "latin1" not in str(error):
+            raise
+        return mne.io.read_raw(path, preload=False, verbose="warning", encoding="latin1", **how)
+
+
 def _samples(path: Path, picks: list[int], parts: Parts, **how: Any) -> Iterator[NDArray[np.floating[Any]]]:
     """The samples of each of ``parts`` (first, after the last), (n, channels) in volts."""
     with _unpacked(path) as plain, _opened(plain, **how) as (raw, _):
@@ -137,8 +152,8 @@ def _samples(path: Path, picks: list[int], parts: Parts, **how: Any) -> Iterator
                     data = raw.get_data(np.array(picks), first, end, verbose="error")
             except Exception as error:
                 raise SignalError(
-                    f"{path} is damaged {first / raw.info['sfreq']:.1f} s after its start ({error}); wanted a whole file; "
-                    "copy or export it again"
+                    f"{path} is damaged {first / raw.info['sfreq']:.1f} s after its start ({error}); wanted a whole "
+                    "file; copy or export it again"
                 ) from error
             yield np.asarray(data).T
 
@@ -158,21 +173,9 @@ def _unpacked(path: Path) -> Iterator[Path]:
 
 def _marks(raw: "BaseRaw") -> tuple[Mark, ...]:
     """Annotations, timed from the first sample; MNE counts from when the acquisition began."""
-    return _timed(raw.annotations, raw.first_time)
-
-
-def _marks_of_file(path: Path) -> tuple[Mark, ...]:
-    """The same of an EDF+D file, where MNE drops those that lie after as many seconds as there are samples."""
-    import mne
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return _timed(mne.read_annotations(path), 0.0)
-
-
-def _timed(annotations: "Annotations", origin: float) -> tuple[Mark, ...]:
-    columns = zip(annotations.onset, annotations.duration, annotations.description, strict=True)
-    return tuple(Mark(float(onset) - origin, float(duration), str(text)) for onset, duration, text in columns)
+    found = raw.annotations
+    columns = zip(found.onset, found.duration, found.description, strict=True)
+    return tuple(Mark(float(onset) - raw.first_time, float(length), str(text)) for onset, length, text in columns)
 
 
 def _recorded(count: int, rate: float, marks: Iterable[Mark]) -> tuple[Run, ...]:
@@ -194,8 +197,8 @@ def _written(marks: Iterable[Mark]) -> tuple[Mark, ...]:
 
 def _no_electrode(path: Path, channels: Iterable[str]) -> SignalError:
     return SignalError(
-        f"{path} has no EEG channel, but {listed(list(channels), 40)}; wanted electrodes; name them as on the cap (Fp1, Cz, "
-        "...) and mark them as EEG where the format can"
+        f"{path} has no EEG channel, but {listed(list(channels), 40)}; wanted electrodes; name them as on the cap "
+        "(Fp1, Cz, ...) and mark them as EEG where the format can"
     )
 
 
@@ -206,13 +209,13 @@ def _unreadable(path: Path, error: Exception) -> SignalError:
         return SignalError(f"{path} holds trials cut from a recording; wanted the recording; save it before it is cut")
     if isinstance(error, FileNotFoundError):
         return SignalError(
-            f"{path} needs a second file that is not there ({error.filename or said}); wanted both in one folder, under the "
-            "names they were written with; copy both"
+            f"{path} needs a second file that is not there ({error.filename or said}); wanted both in one folder, under "
+            "the names they were written with; copy both"
         )
-    kind = "".join(path.suffixes[-1:])
+    kind = ".fif.gz" if path.suffix == ".gz" else path.suffix
     return SignalError(
-        f"{path} cannot be read as {kind} ({type(error).__name__}: {said}); wanted a whole EEG recording; copy it again, or "
-        "export it as EDF from the program that wrote it"
+        f"{path} cannot be read as {kind} ({type(error).__name__}: {said}); wanted a whole EEG recording; copy it "
+        "again, or export it as EDF from the program that wrote it"
     )
 
 

@@ -24,7 +24,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Run:
-    """A stretch without a gap: ``count`` samples from the file's sample ``first`` on, which was taken at ``start`` s."""
+    """A stretch without a gap: ``count`` samples from the file's sample ``first`` on, taken at ``start`` s."""
 
     start: float
     first: int
@@ -46,19 +46,21 @@ class Signal:
     read: Reader
 
 
-# Two generations of the 10-20 system have two names for four places; the older gave way in 1991 (Klem et al. 1999).
+# Four places have two names: that of the 10-20 system (Jasper 1958) and that of the 10-10 system (American
+# Electroencephalographic Society 1991), which is used here.
 _RENAMED = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
 _EARS = {"A1", "A2", "M1", "M2"}  # also the first electrodes of BioSemi's caps, so that they alone say nothing
 
 # Around the place: "EEG Fp1-REF", "C3-A2", "Fc5..", and the numbers that tell two of one name apart.
 _BEFORE = re.compile(r"^EEG[\s_:-]*", re.IGNORECASE)
-_AFTER = re.compile(r"[\s_:-]+(REF\d?|LE|AR|AVG?|AVE|CAR|LER|[AM][12]|A1A2|M1M2|\d+)$", re.IGNORECASE)
+_AFTER = re.compile(r"[\s_:-]+(REF\d?|LE|AR|AVG?|AVE|CAR|[AM][12]|A1A2|M1M2|\d+)$", re.IGNORECASE)
 
 # Names of what is no electrode on the head. Formats without channel types (EDF, BDF) call all of it EEG.
 _OTHER = re.compile(
     r"E[CKMO]G|[VH]EO|EXG|ERG|GSR|EDA|BVP|PPG|PLET|PULSE|RESP|AIRFLOW|SPO2|SAO2|OSAT|TEMP(?!ORAL)|CHIN|SNOR|"
     r"STATUS|TRIG|STIM|STI ?\d|MARK|EVENT|ANNOT|COUNT|INTERPOL|PACKET|TIME|SYNC|BUTTON|PHOT|DIODE|LIGHT|AUDIO|"
-    r"CQ|GYR|ACC|MAG[XYZ_ ]|\bMOT|QUAT|BATT|SATURATION|HIGHBIT|AUX|\bDC ?\d|\bBIP|\b(REF|GND|CMS|DRL|MIC|HR|PR|[LR]OC)\b",
+    r"CQ|GYR|ACC|MAG[XYZ_ ]|\bMOT|QUAT|BATT|SATURATION|HIGHBIT|AUX|\bDC ?\d|\bBIP|"
+    r"\b(REF|GND|CMS|DRL|MIC|HR|PR|[LR]OC)\b",
     re.IGNORECASE,
 )
 
@@ -79,8 +81,12 @@ def place(label: str) -> str | None:
     >>> [place(label) for label in ("EEG FP1-REF", "Fc5..", "T3", "C3-A2", "Fp1-F7", "ECG")]
     ['Fp1', 'FC5', 'T7', 'C3', None, None]
     """
-    bare = _BEFORE.sub("", label.strip()).strip(" .")
-    return _places().get(bare.lower()) or _places().get(_AFTER.sub("", bare).strip(" .").lower())
+    return _places().get(_bare(label).lower())
+
+
+def _bare(label: str) -> str:
+    """``label`` without what it says of the signal and the reference."""
+    return _AFTER.sub("", _BEFORE.sub("", label.strip()).strip(" .")).strip(" .")
 
 
 def electrodes(labels: Sequence[str]) -> tuple[dict[int, str], tuple[str, ...]]:
@@ -97,7 +103,7 @@ def electrodes(labels: Sequence[str]) -> tuple[dict[int, str], tuple[str, ...]]:
     other, twice = [], []
     for at, (label, name) in enumerate(zip(labels, known, strict=True)):
         name = name or label.strip()
-        if known[at] is None and _OTHER.search(label):
+        if known[at] is None and _OTHER.search(_bare(label)):
             other.append(label)
         elif name in kept.values():
             twice.append(label)

@@ -53,11 +53,11 @@ def read_xdf(path: Path) -> Signal:
         notes.append("the stream does not say in what unit it is; taken as microvolts")
         scale = np.where(np.isnan(scale), 1e-6, scale)
     stamps = np.asarray(stream["time_stamps"], np.float64)
-    nominal = float(_text(stream["info"], "nominal_srate") or 0)
-    if len(stamps) < 2 or not nominal > 0 or not np.isfinite(stamps).all():
+    nominal = float(_text(stream["info"], "nominal_srate"))
+    timed = int(np.isfinite(stamps).sum())
+    if timed < max(2, len(stamps)):
         raise SignalError(
-            f"{path} has {len(stamps)} samples of EEG, called {nominal:g} Hz, from {stamps.min(initial=np.inf):g} s on; wanted "
-            "an evenly sampled stream with times; record it again"
+            f"{path} has {len(stamps)} samples of EEG, {timed} of them with a time; wanted samples with times; record it again"
         )
     rate, runs = _evenly(stamps, nominal)
     if abs(rate / nominal - 1) > 0.01:
@@ -80,19 +80,41 @@ def _loaded(path: Path, notes: list[str]) -> list[Stream]:
     """Streams of EEG, or if none is called so all regular ones, and of marks; times are synchronised, not yet even."""
     import pyxdf
 
+    held: dict[int, bytearray] = {}
+
+    def hold(values: Any, stamps: Any, header: Stream, number: int) -> tuple[Any, Any, Stream]:
+        """Keep the numbers of a chunk once; pyxdf would keep them twice, the second time as the whole they make."""
+        if number not in sampled:
+            return values, stamps, header
+        held.setdefault(number, bytearray()).extend(values.astype(np.float32).tobytes())
+        return np.empty((len(stamps), 0)), stamps, header
+
     try:
         with _heard("pyxdf") as said:
             infos = pyxdf.resolve_streams(str(path))
             regular = [i for i in infos if i["channel_format"] != "string" and float(i["nominal_srate"]) > 0]
-            chosen = [i for i in regular if i["type"].lower() == "eeg"] or regular
-            marks = [i for i in infos if i["channel_format"] == "string" or "mark" in i["type"].lower()]
-            wanted = sorted({i["stream_id"] for i in chosen + marks})
-            # A list of no streams would ask for all.
-            streams = pyxdf.load_xdf(str(path), wanted, dejitter_timestamps=False)[0] if wanted else []
+            chosen = [i for i in regular if (i["type"] or "").lower() == "eeg"] or regular
+            marks = [i for i in infos if i["channel_format"] == "string" or "mark" in (i["type"] or "").lower()]
+            sampled = {i["stream_id"] for i in chosen}
+            wanted = sorted(sampled | {i["stream_id"] for i in marks})
+            streams = []
+            if sampled:
+                streams, _ = pyxdf.load_xdf(str(path), wanted, on_chunk=hold, dejitter_timestamps=False)
+        for stream in streams:
+            if (number := stream["info"]["stream_id"]) in held:
+                numbers = np.frombuffer(held[number], np.float32).reshape(
+                    -1, int(_text(stream["info"], "channel_count"))
+                )
+                stream["time_series"] = numbers[: len(stream["time_stamps"])]
     except Exception as error:
         raise SignalError(
-            f"{path} cannot be read as .xdf ({type(error).__name__}: {error}); wanted a whole file; copy or record it again"
+            f"{path} cannot be read as .xdf ({type(error).__name__}: {error}); wanted a whole file; copy it again"
         ) from error
+    if not sampled:
+        there = [f"{i['name']} ({i['type']}, {i['nominal_srate']:g} Hz)" for i in infos] or ["no stream at all"]
+        raise SignalError(
+            f"{path} has no evenly sampled stream, but {listed(there)}; wanted one of EEG; record it again"
+        )
     if any("corrupt" in line or "Error reading" in line for line in said):
         notes.append("the file is damaged or cut short; what is whole was read")
     return streams
@@ -126,7 +148,7 @@ def _eeg_stream(path: Path, streams: Sequence[Stream], notes: list[str]) -> Stre
     found = [s for s in numeric if _text(s["info"], "type").lower() == "eeg"] or [s for s in numeric if known(s) > 1]
     found = [s for s in found if len(s["time_stamps"])] or found
     if not found:
-        there = [f"{called(s)} ({_text(s['info'], 'type')})" for s in streams] or ["nothing that is sampled"]
+        there = [f"{called(s)} ({_text(s['info'], 'type')})" for s in streams]
         raise SignalError(f"{path} has no EEG stream, but {listed(there)}; wanted a stream of type EEG; record one")
     best = max(found, key=lambda s: (known(s), len(s["time_stamps"])))
     if len(found) > 1:

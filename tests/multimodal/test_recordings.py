@@ -33,7 +33,8 @@ def brain(seconds: float, channels: int = 4, rate: int = RATE, seed: int = 0) ->
 def raw_of(
     data: NDArray[np.float64], names: Sequence[str] = NAMES, kinds: str | Sequence[str] = "eeg", rate: float = RATE
 ) -> mne.io.RawArray:
-    info = mne.create_info(list(names), rate, kinds if isinstance(kinds, str) else list(kinds))  # pyright: ignore[reportArgumentType]
+    kinds = [kinds] * len(names) if isinstance(kinds, str) else list(kinds)
+    info = mne.create_info(list(names), rate, kinds)  # pyright: ignore[reportArgumentType]
     return mne.io.RawArray(data, info, verbose="error")
 
 
@@ -342,6 +343,12 @@ def test_discontinuous_records_keep_their_times(tmp_path: Path, ending: str) -> 
     np.testing.assert_allclose(np.concatenate([chunk.data for chunk in recording.chunks()]), digits * 1e-7, atol=1e-10)
 
 
+def test_text_in_an_older_encoding_is_read(tmp_path: Path) -> None:
+    for starts in ((0.0, 1.0, 2.0), (0.0, 1.0, 5.0)):
+        path = edf(tmp_path / "a.edf", [("Fz", "uV", 128)], starts=starts, text={1: "+1\x14Müdigkeit\x14\0"})
+        assert [mark.text for mark in open_recording(path).marks] == ["Müdigkeit"]
+
+
 def test_channels_of_other_rates_do_not_change_the_electrodes(tmp_path: Path) -> None:
     signals = [("EEG Fz", "uV", 128), ("ECG", "mV", 512), ("EEG Cz", "uV", 128), ("Pz", "uV", 64), ("Oz", "%", 128)]
     recording = open_recording(edf(tmp_path / "a.edf", signals, records=30))
@@ -518,6 +525,56 @@ def test_a_file_that_is_cut_short_gives_its_good_part(tmp_path: Path, ending: st
     assert any("cut short" in note for note in recording.notes)
 
 
+def test_a_file_whose_end_is_missing_is_refused_before_it_is_read(tmp_path: Path, shared_data: Path) -> None:
+    path = fif(tmp_path, brain(90))
+    path.write_bytes(path.read_bytes()[:-5000])
+    whole = shared_data / "eeg" / "eeglab_sample" / "eeglab_data.set"
+    (tmp_path / whole.name).write_bytes(whole.read_bytes())
+    (tmp_path / "eeglab_data.fdt").write_bytes(whole.with_suffix(".fdt").read_bytes()[:-5000])
+    for short in (path, tmp_path / whole.name):
+        with pytest.raises(SignalError, match=r"is damaged (88|237)\.\d s after its start"):
+            open_recording(short)
+
+
+def test_headers_that_make_no_sense_are_refused(tmp_path: Path) -> None:
+    path = edf(tmp_path / "a.edf", [("Fz", "uV", 128)], records=3)
+    good = path.read_bytes()
+    for at, field, match in [
+        (244, b"nan     ", "nan samples a second"),
+        (244, b"abc     ", "could not convert"),
+        (244, b"1e9     ", "samples a second"),
+        (252, b"0   ", "0 channels"),
+        (252, b"9999", "9999 channels"),
+        (256 + 2 * 216, b"0       ", "0 samples of an electrode"),
+    ]:
+        path.write_bytes(good[:at] + field + good[at + len(field) :])
+        with pytest.raises(SignalError, match=match):
+            open_recording(path)
+    path.write_bytes(good[: 256 * 3])
+    with pytest.raises(SignalError, match="before its first record"):
+        open_recording(path)
+
+
+def test_streams_without_samples_or_times_are_refused(tmp_path: Path) -> None:
+    data, times = brain(3).T * 1e6, np.arange(3 * RATE) / RATE
+    for streams, match in [
+        (stream(1, data, times)[:1], "0 samples of EEG"),
+        (stream(1, data, np.where(times > 1, np.nan, times)), "129 of them with a time"),
+        (stream(1, data, times, rate=0), r"no evenly sampled stream, but Stream \(EEG, 0 Hz\)"),
+        (stream(1, [["a"]], [1.0], kind="Markers", rate=0), r"no evenly sampled stream, but Stream \(Markers, 0 Hz\)"),
+        (stream(1, data, times, kind="Accelerometer"), r"no EEG stream, but Stream \(Accelerometer\)"),
+    ]:
+        with pytest.raises(SignalError, match=match):
+            open_recording(xdf(tmp_path / "a.xdf", streams))
+
+
+def test_mne_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder) -> None:
+    path = edf(tmp_path / "a.edf", [("Fz", "uV", 128)], records=3)
+    path.write_bytes(path.read_bytes()[:-9])
+    list(open_recording(path).chunks())
+    assert capfd.readouterr() == ("", "") and not recwarn.list
+
+
 def test_a_file_that_vanishes_or_shrinks_while_it_is_read(tmp_path: Path) -> None:
     path = fif(tmp_path, brain(60))
     recording = open_recording(path)
@@ -568,7 +625,10 @@ def edf(
     text: dict[int, str] | None = None,
     patient: str = "X X X X",
 ) -> Path:
-    """EDF+ or BDF+ of records of a second: ``signals`` (label, unit, rate), a tenth of a unit a digit; with ``starts``, discontinuous."""
+    """EDF+ or BDF+ in records of a second: ``signals`` (label, unit, rate), a tenth of a unit a digit.
+
+    With ``starts`` it is discontinuous; ``text`` has what is written in a record beside its time.
+    """
     wide = path.suffix == ".bdf"
     kind, width = ("BDF", 3) if wide else ("EDF", 2)
     records = records or len(starts)
@@ -591,7 +651,7 @@ def edf(
             digits = edf_digits(records, len(signals), count)[record * count : (record + 1) * count, at]
             body += digits.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :width].tobytes()
         time = f"+{starts[record] if starts else record}\x14\x14\0" + (text or {}).get(record, "")
-        body += time.encode().ljust(40 * width, b"\0")
+        body += time.encode("latin1").ljust(40 * width, b"\0")
     path.write_bytes(head + body)
     return path
 
