@@ -9,8 +9,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 
-def open_session(path: Path) -> ort.InferenceSession:
-    """A CPU session of the network at ``path``.
+def open_session(network: Path | bytes) -> ort.InferenceSession:
+    """A CPU session of the ``network``, a file or its content.
 
     One thread: the networks are small, two spinning threads on busy cores are slower than one,
     and one thread gives the same bytes every time.
@@ -19,7 +19,9 @@ def open_session(path: Path) -> ort.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(
+        network if isinstance(network, bytes) else str(network), options, providers=["CPUExecutionProvider"]
+    )
 
 
 def run_session(session: ort.InferenceSession, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
