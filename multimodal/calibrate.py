@@ -1,6 +1,6 @@
 """Learn one person's EEG from rated stretches of a recording, and refuse to where there is nothing to learn.
 
-A ridge regression of a trial's mean band entropies to its rating. Whether it beats knowing nothing is asked of trials it did
+A ridge regression of a trial's mean band entropies, or of a trunk's mean embedding, to its rating. Whether it beats knowing nothing is asked of trials it did
 not see, against the mean rating and against a straight line in time (a session drifts, and ratings with it), and by chance:
 the same with the ratings shuffled.
 """
@@ -16,6 +16,7 @@ from affectstream.encoders.eeg.entropy import Entropy
 from affectstream.encoders.eeg.features import Windows
 from affectstream.encoders.eeg.personal import PersonalModel
 from affectstream.encoders.eeg.physiology import READABLE
+from affectstream.encoders.eeg.trunk import Trunk
 from affectstream.multimodal import metrics
 from affectstream.multimodal.types import DIMENSIONS, SignalError
 
@@ -54,11 +55,19 @@ class Calibration(NamedTuple):
 
 
 def calibrate(
-    windows: Windows, ratings: Sequence[Rating], names: Sequence[str], definition: Entropy, *, seed: int = 0
+    windows: Windows,
+    ratings: Sequence[Rating],
+    names: Sequence[str],
+    definition: Entropy,
+    *,
+    trunk: Trunk | None = None,
+    seed: int = 0,
 ) -> Calibration:
     """Fit a person's model to the ``windows`` (w, C, B) of a recording with the electrodes ``names`` and its ``ratings``.
 
-    Only windows that lie wholly in a trial and can be read count. Raises SignalError for fewer than 8 trials with any.
+    Only windows that lie wholly in a trial and can be read count. With a ``trunk`` a model of its embeddings is fitted too,
+    and the one that keeps more dimensions, or else tells them better, is taken. Raises SignalError for fewer than 8
+    trials with such windows, and for a trunk that wants other entropies.
     """
     half = definition.window / 2
     readable = windows.quality >= READABLE
@@ -75,10 +84,42 @@ def calibrate(
             f"least {LEAST}; rate more, or longer, stretches of this recording"
         )
     centre = np.nan_to_num(_mean(windows.entropy, readable))
-    filled = np.where(readable[:, :, None], windows.entropy, centre).reshape(len(readable), -1)
-    heard = [filled[inside[k]] for k in used]
-    time = np.array([(ratings[k].start + ratings[k].end) / 2 for k in used])
-    vad = np.array([ratings[k].vad for k in used])
+    features: dict[Trunk | None, NDArray[np.float64]] = {None: np.where(readable[:, :, None], windows.entropy, centre)}
+    if trunk is not None:
+        trunk.check(definition)
+        features[trunk] = trunk.embed(windows.entropy, windows.quality, names)[:, None]
+    trials = Trials(
+        [inside[k] for k in used],
+        np.array([(ratings[k].start + ratings[k].end) / 2 for k in used]),
+        np.array([ratings[k].vad for k in used]),
+    )
+    fitted = []
+    for source, values in features.items():
+        parts, verdicts = _fit(values, trials, CHANCE / len(features), seed)
+        story = {"trials": len(used), "verdicts": {name: verdict._asdict() for name, verdict in verdicts.items()}}
+        model = PersonalModel(tuple(names), definition.contract(), *parts, story, source)
+        fitted.append(Calibration(model if model.learnt else None, verdicts, len(used)))
+    return max(fitted, key=_merit)
+
+
+class Trials(NamedTuple):
+    """n rated stretches: of each the ``windows`` in it (indices), the ``time`` of its middle (n,) s and its ``vad`` (n, 3)."""
+
+    windows: list[NDArray[np.intp]]
+    time: NDArray[np.float64]
+    vad: NDArray[np.float64]
+
+
+def _fit(
+    values: NDArray[np.float64], trials: Trials, chance: float, seed: int
+) -> tuple[tuple[NDArray[np.float64], ...], dict[str, Verdict]]:
+    """Mean, sd, weights, bias and variance of a :class:`PersonalModel` of ``values`` (w, C, B), and the verdicts.
+
+    ``chance`` is shared out among the dimensions that are rated.
+    """
+    flat = values.reshape(len(values), -1)
+    heard = [flat[at] for at in trials.windows]
+    vad = trials.vad
     rated = [d for d in range(3) if np.isfinite(vad[:, d]).sum() >= LEAST and np.nanstd(vad[:, d]) > 0]
     trial = np.stack([rows.mean(0) for rows in heard])
     mean, sd = _scale(trial)
@@ -87,23 +128,19 @@ def calibrate(
     for d in rated:
         at = np.flatnonzero(np.isfinite(vad[:, d]))
         y = vad[at, d]
-        verdict, error = judge([heard[k] for k in at], y, time[at], CHANCE / len(rated), np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        verdict, error = judge([heard[k] for k in at], y, trials.time[at], chance / len(rated), rng)
         verdicts[DIMENSIONS[d]] = verdict
         if verdict.kept:
             weights[:, d] = _ridge((trial[at] - mean) / sd, y[:, None] - y.mean())[:, 0]
             bias[d], variance[d] = y.mean(), error
-    shape = (len(names), len(definition.bands))
-    model = PersonalModel(
-        tuple(names),
-        definition.contract(),
-        mean.reshape(shape),
-        sd.reshape(shape),
-        weights.reshape(*shape, 3),
-        bias,
-        variance,
-        {"trials": len(used), "verdicts": {name: verdict._asdict() for name, verdict in verdicts.items()}},
-    )
-    return Calibration(model if model.learnt else None, verdicts, len(used))
+    shape = values.shape[1:]
+    return (mean.reshape(shape), sd.reshape(shape), weights.reshape(*shape, 3), bias, variance), verdicts
+
+
+def _merit(found: Calibration) -> tuple[int, float]:
+    kept = [verdict.ccc for verdict in found.verdicts.values() if verdict.kept]
+    return len(kept), sum(kept)
 
 
 def judge(

@@ -1,11 +1,11 @@
-"""What was learnt of one person: a linear map of band entropies to affect, kept as safetensors (numpy; no torch).
+"""What was learnt of one person: a linear map of band entropies, or of a trunk's embedding, to affect (numpy; no torch).
 
-Made by ``affectstream calibrate``, and only where it was shown to beat knowing nothing.
+Made by ``affectstream calibrate``, only where it was shown to beat knowing nothing, and kept as safetensors.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from affectstream.encoders.checkpoint import CheckpointError
 from affectstream.encoders.eeg.entropy import Entropy
 from affectstream.encoders.eeg.physiology import READABLE
+from affectstream.encoders.eeg.trunk import Trunk
 from affectstream.multimodal.types import DIMENSIONS, SignalError
 
 KIND = "affectstream-eeg-person/1"
+TRUNK = "trunk"  # the tensor that holds its file's bytes
 TENSORS = ("mean", "sd", "weights", "bias", "variance")
 
 
@@ -25,7 +27,8 @@ TENSORS = ("mean", "sd", "weights", "bias", "variance")
 class PersonalModel:
     """``weights`` (C, B, 3) on entropies standardised by ``mean`` and ``sd`` (C, B), ``bias`` (3,), and the error ``variance``
     (3,) on trials it had not seen: NaN in the dimensions in which it does not beat knowing nothing. ``names`` are the
-    electrodes, ``contract`` the definition of the entropies, ``story`` what it was made of and how well it did."""
+    electrodes, ``contract`` the definition of the entropies, ``story`` what it was made of and how well it did. With a
+    ``trunk`` its embedding of D numbers stands in the place of the entropies, as of one electrode with D bands."""
 
     names: tuple[str, ...]
     contract: dict[str, Any]
@@ -35,6 +38,7 @@ class PersonalModel:
     bias: NDArray[np.float64]
     variance: NDArray[np.float64]
     story: dict[str, Any]
+    trunk: Trunk | None = None
 
     def check(self, names: Sequence[str], definition: Entropy) -> None:
         """Raises SignalError if the entropies are defined otherwise or less than half of the electrodes are there."""
@@ -57,15 +61,15 @@ class PersonalModel:
         their number among those the model knows.
         """
         at = {name: k for k, name in enumerate(names)}
-        ready = np.zeros((len(entropy), *self.mean.shape))
-        sure = np.zeros((len(entropy), len(self.names)))
-        for k, name in enumerate(self.names):
-            if name in at:
-                sure[:, k] = quality[:, at[name]]
-                ready[:, k] = (entropy[:, at[name]] - self.mean[k]) / self.sd[k]
-        ready = np.where((sure >= READABLE)[:, :, None], ready, 0.0)
+        columns = [at.get(name, -1) for name in self.names]
+        sure = np.where([k >= 0 for k in columns], quality[:, columns], 0.0)
+        readable = sure >= READABLE
+        if self.trunk is None:
+            ready = np.where(readable[:, :, None], (entropy[:, columns] - self.mean) / self.sd, 0.0)
+        else:
+            ready = (self.trunk.embed(entropy, quality, names)[:, None] - self.mean) / self.sd
         mean = np.clip(np.einsum("wcb,cbd->wd", ready, self.weights) + self.bias, -1, 1)
-        known = np.isfinite(self.variance) & (sure >= READABLE).any(1)[:, None]
+        known = np.isfinite(self.variance) & readable.any(1)[:, None]
         variance = np.broadcast_to(self.variance, mean.shape)
         return np.where(known, mean, np.nan), np.where(known, variance, np.nan), sure.mean(1)
 
@@ -79,7 +83,9 @@ class PersonalModel:
             "contract": json.dumps(self.contract),
             "story": json.dumps(self.story),
         }
-        tensors = {name: np.ascontiguousarray(value) for name, value in asdict(self).items() if name in TENSORS}
+        tensors = {name: np.ascontiguousarray(getattr(self, name)) for name in TENSORS}
+        if self.trunk is not None:
+            tensors[TRUNK] = np.frombuffer(self.trunk.content, np.uint8)
         partial = path.with_name(f".{path.name}.part")
         try:
             save_file(tensors, partial, metadata)
@@ -99,6 +105,8 @@ class PersonalModel:
                 if metadata.get("kind") != KIND:
                     raise CheckpointError(f"{path} is {metadata.get('kind', 'of no known kind')}; {wanted}, {KIND}")
                 tensors = {name: file.get_tensor(name) for name in TENSORS}
+                names_there = set(file.keys())
+                trunk = Trunk.of(file.get_tensor(TRUNK).tobytes(), str(path)) if TRUNK in names_there else None
         except FileNotFoundError as error:
             raise CheckpointError(f"no {path}; {wanted}; check the path") from error
         except (SafetensorError, OSError) as error:
@@ -106,10 +114,10 @@ class PersonalModel:
         names = tuple(json.loads(metadata["names"]))
         bands = tensors["mean"].shape[-1]
         shapes = {name: tensors[name].shape for name in TENSORS}
-        table = (len(names), bands)
+        table = (len(names) if trunk is None else 1, bands)
         if shapes != {"mean": table, "sd": table, "weights": (*table, 3), "bias": (3,), "variance": (3,)}:
             raise CheckpointError(f"{path} holds arrays of shapes {shapes}, which do not fit; {wanted}; make it again")
-        return cls(names, json.loads(metadata["contract"]), **tensors, story=json.loads(metadata["story"]))
+        return cls(names, json.loads(metadata["contract"]), **tensors, story=json.loads(metadata["story"]), trunk=trunk)
 
     @property
     def learnt(self) -> tuple[str, ...]:

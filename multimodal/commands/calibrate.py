@@ -8,7 +8,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from affectstream.encoders.checkpoint import CheckpointError
 from affectstream.encoders.eeg.entropy import DEFAULT
+from affectstream.encoders.eeg.trunk import Trunk
 from affectstream.multimodal.brain import all_windows
 from affectstream.multimodal.calibrate import Calibration, Rating, calibrate
 from affectstream.multimodal.recordings import open_recording
@@ -35,7 +37,8 @@ def run(arguments: list[str]) -> int:
     try:
         recording = open_recording(options.recording)
         ratings = read_ratings(options.labels, (low, high), recording.duration)
-        found = calibrate(all_windows(recording), ratings, recording.names, DEFAULT)
+        trunk = None if options.trunk is None else Trunk.load(options.trunk)
+        found = calibrate(all_windows(recording), ratings, recording.names, DEFAULT, trunk=trunk)
         for note in recording.notes:
             print(f"affectstream calibrate: {note}", file=sys.stderr)
         for line in _report(found):
@@ -45,7 +48,7 @@ def run(arguments: list[str]) -> int:
             return 1
         options.out.parent.mkdir(parents=True, exist_ok=True)
         found.model.save(options.out)
-    except SignalError as error:
+    except (SignalError, CheckpointError) as error:
         print(f"affectstream calibrate: {error}", file=sys.stderr)
         return 1
     except OSError as error:
@@ -123,6 +126,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("recording", type=Path, metavar="RECORDING", help="an EEG recording, as for score")
     parser.add_argument("--labels", type=Path, required=True, metavar="CSV", help=f"the columns {COLUMNS}")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the model goes (.safetensors)")
+    parser.add_argument(
+        "--trunk",
+        type=Path,
+        metavar="ONNX",
+        help="an EEG network made by `affectstream fit`, taken if it tells this person better",
+    )
     parser.add_argument(
         "--scale",
         type=float,
