@@ -75,7 +75,7 @@ class PersonalModel:
 
     def save(self, path: Path) -> None:
         """Write to ``path`` (.safetensors), under a temporary name first."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         metadata = {
             "kind": KIND,
@@ -88,7 +88,7 @@ class PersonalModel:
             tensors[TRUNK] = np.frombuffer(self.trunk.content, np.uint8)
         partial = path.with_name(f".{path.name}.part")
         try:
-            save_file(tensors, partial, metadata)
+            partial.write_bytes(save(tensors, metadata))
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
