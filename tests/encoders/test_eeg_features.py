@@ -99,6 +99,21 @@ def test_hum_that_all_share_is_gone_with_the_reference() -> None:
     assert condition(signal, RATE, DEFAULT).min() > 0.9
 
 
+@pytest.mark.parametrize(("kind", "spoilt"), [("railing", True), ("50 Hz", False), ("infinite", False)])
+def test_what_a_faulty_electrode_does_to_the_others_through_the_mean_is_said(kind: str, spoilt: bool) -> None:
+    signal = brain(24)
+    clean = entropy(signal, RATE, DEFAULT)
+    fault(kind, signal)
+    change = np.delete(abs(entropy(signal, RATE, DEFAULT) - clean), 1, 1).max(2)
+    quality = np.delete(condition(signal, RATE, DEFAULT), 1, 1)
+    late = window_centres(len(signal), RATE, DEFAULT) > 15
+    if spoilt:
+        assert change[late].min() > 1 and quality[late].max() < 0.2
+    else:
+        assert change[late].max() < 0.5 and quality[late].min() > 0.9
+    assert quality[~late][:10].min() > 0.9
+
+
 def test_hum_is_power_over_that_of_the_eeg() -> None:
     """Between its limits the factor is the cubic of the ratio of the two powers, here those that were planted."""
     seconds, ratio = 40, 0.4
@@ -216,6 +231,8 @@ def test_what_is_not_the_recording_is_refused() -> None:
         initial(DEFAULT, 90.0, NAMES)
     with pytest.raises(SignalError, match="more than 90 Hz"):
         initial(replace(DEFAULT, bands=DEFAULT.bands[:3]), 64.0, NAMES)
+    with pytest.raises(ValueError, match=r"shape \(500,\); wanted \(n, electrodes\)"):
+        condition(np.zeros(500), RATE, DEFAULT)
     with pytest.raises(ValueError, match="no electrode"):
         initial(DEFAULT, RATE, ())
     with pytest.raises(ValueError, match="zero"):
