@@ -24,7 +24,10 @@ from affectstream.multimodal.types import SignalError
 
 # Limits: quality is untouched up to the first and 0 from the second.
 LOST = (0.0, 0.25)  # share of samples; the speech encoder's
-REPEATED = (0.5, 0.9)  # share of samples equal to the one before: a coarse converter repeats up to about a third
+REPEATED = (
+    0.5,
+    0.9,
+)  # share of samples equal to the one before: 4 uV of EEG in steps of 0.5 uV at 512 Hz repeats a quarter
 FLAT = (1e-6, 0.5e-6)  # V, sd as recorded: below the noise of amplifier and skin, about 0.5 uV
 CLIPPED = (0.01, 0.1)  # share of samples that repeat the window's highest or lowest value
 FAR = (0.0, 0.1)  # share of samples beyond SCALP
