@@ -23,6 +23,7 @@ from affectstream.encoders.eeg.entropy import (
     start,
     window_centres,
 )
+from affectstream.encoders.eeg.hold import Held, hold, refer
 from affectstream.multimodal.types import SignalError
 
 RATE = 128.0
@@ -175,6 +176,18 @@ def test_missing_samples_are_held() -> None:
     filled = signal.copy()
     filled[100:164, 1], filled[:40, 2] = signal[99, 1], signal[40, 2]
     np.testing.assert_allclose(entropy(signal, RATE, DEFAULT), entropy(filled, RATE, DEFAULT), rtol=0, atol=1e-12)
+
+
+def test_the_mean_leaves_out_what_is_missing_sample_by_sample() -> None:
+    signal, wanted = brainlike(300, 9), []
+    signal[np.random.default_rng(3).random(signal.shape) < 0.2] = np.nan
+    last = signal[0]
+    for sample in signal:
+        last = np.where(np.isnan(sample), last, sample)
+        wanted.append(last - np.mean([value for value in sample if not math.isnan(value)]))
+    _, held, good = hold(Held.nothing(9), signal)
+    np.testing.assert_allclose(refer(held, good, "average"), np.nan_to_num(wanted), atol=1e-12)
+    np.testing.assert_array_equal(refer(held[:, :7], good[:, :7], "average"), np.nan_to_num(held[:, :7]))
 
 
 def test_the_mean_is_that_of_the_electrodes_that_are_there() -> None:
