@@ -2,10 +2,10 @@
 
 A fold with the windows of the entropy it goes with. Each factor falls from 1 to 0 between two named limits, and the
 quality is their product. What the electrode itself gave is judged as recorded (lost samples, repeats, extremes, jumps);
-what its filtered signal holds is judged after re-referencing, because the entropy is, and hum that all electrodes share is
-gone by then. The limits are ours, set between planted faults and clean recordings of a research cap; the kinds of
-fault are those of PREP (Bigdely-Shamlo et al. 2015, doi:10.3389/fninf.2015.00016). A unit mistaken by 1000 is not
-sought here, but looks flat or far.
+what its filtered signal holds is judged after re-referencing, as the entropy is measured: hum that all electrodes share
+is gone by then, and one loud electrode, through the mean, is in all of them. The limits are ours, set between planted
+faults and a clean recording of a research cap; the kinds of fault are those of PREP (Bigdely-Shamlo et al. 2015,
+doi:10.3389/fninf.2015.00016). A unit mistaken by 1000 is not sought here, but looks flat or far.
 """
 
 from dataclasses import dataclass, replace
@@ -17,21 +17,26 @@ from numpy.typing import NDArray
 from scipy.signal import butter
 
 from affectstream.encoders.eeg.bank import Bank
-from affectstream.encoders.eeg.entropy import Entropy
-from affectstream.encoders.eeg.hold import Held, Reference, hold, refer
+from affectstream.encoders.eeg.entropy import FLOOR, Entropy
+from affectstream.encoders.eeg.hold import Held, Reference, electrodes, hold, refer, refers
 from affectstream.encoders.eeg.pieces import Grid, Moments, blocks, moments, variance
 from affectstream.multimodal.types import SignalError
 
 # Limits: quality is untouched up to the first and 0 from the second.
 LOST = (0.0, 0.25)  # share of samples; the speech encoder's
-REPEATED = (0.5, 0.9)  # share of samples equal to the one before: a coarse converter repeats up to about a third
+REPEATED = (
+    0.5,
+    0.9,
+)  # share of samples equal to the one before: 4 uV of EEG in steps of 0.5 uV at 512 Hz repeats a quarter
 FLAT = (1e-6, 0.5e-6)  # V, sd as recorded: below the noise of amplifier and skin, about 0.5 uV
 CLIPPED = (0.01, 0.1)  # share of samples that repeat the window's highest or lowest value
 FAR = (0.0, 0.1)  # share of samples beyond SCALP
-JUMP = (100e-6, 300e-6)  # V within 1/128 s: alpha of 100 uV moves by 50 uV, a blink's edge by 30 uV
+JUMP = (100e-6, 300e-6)  # V within 1/128 s: alpha of 100 uV moves by 50 uV, a blink's edge by 40 uV
 HUM = (0.1, 1.0)  # power at 50 or 60 Hz over that of 1 to 45 Hz, 0.002 in clean EEG
 TENSE = (0.2, 0.6)  # power of 30 to 45 Hz over that of 1 to 45 Hz, 0.02 in clean EEG, 0.34 in white noise
 TENSE_LEAST = 0.5  # muscle leaves the lower bands readable: never below this
+LENT = (0.2, 0.6)  # share of the power that an electrode has from loud ones, through the mean that was taken off
+LOUD = 9.0  # times the median power of all electrodes
 
 SCALP = 500e-6  # V of the 1 to 45 Hz signal, which neither EEG (100 uV) nor blinks (300 uV) reach
 _BROAD, _MUSCLE, _LINES = (1.0, 45.0), (30.0, 45.0), (50.0, 60.0)  # Hz
@@ -57,7 +62,7 @@ class Facts(NamedTuple):
 class ConditionState:
     """What is remembered of a run between chunks. Never changed in place.
 
-    ``before`` (lag, C), the last samples as recorded; ``good`` (C,), was the very last finite; ``waiting`` (4 + F, p, C),
+    ``before`` (lag, C), the last samples as recorded; ``good`` (C,), was the very last good; ``waiting`` (4 + F, p, C),
     samples that fill no piece yet: as recorded, same, lost, jump and the F filtered ones; ``past`` and ``facts``,
     of the pieces before them that a window to come needs, of which the run has had ``done``.
     """
@@ -76,7 +81,10 @@ class ConditionState:
 
 
 def begin(definition: Entropy, rate: float, channels: int) -> ConditionState:
-    """The state before a run's first sample; windows and reference are those of ``definition``. SignalError as there."""
+    """The state before a run's first sample; windows and reference are those of ``definition``.
+
+    Raises SignalError if the rate is at most 90 Hz.
+    """
     bank = _bank(rate)
     memory = bank.rest(channels)
     none = np.empty((len(memory) + 1, 0, channels))
@@ -103,7 +111,7 @@ def examine(state: ConditionState, samples: NDArray[np.floating]) -> tuple[Condi
     if samples.shape == (0, channels):
         return state, np.empty((0, channels))
     held, signal, good = hold(state.held, samples)
-    signal = signal - held.first
+    signal -= held.first
     passed, memory = state.bank.run(refer(signal, good, state.reference), state.memory)
     signal = np.concatenate([state.before, np.nan_to_num(signal)])
     lag = len(state.before)
@@ -116,7 +124,7 @@ def examine(state: ConditionState, samples: NDArray[np.floating]) -> tuple[Condi
     sizes = state.grid.complete(state.done, waiting.shape[1])
     past = moments(waiting[[0, *range(4, len(waiting))]], sizes).after(state.past)
     facts = Facts(*(np.concatenate(both) for both in zip(state.facts, _facts(waiting, sizes), strict=True)))
-    quality = _quality(past, facts, state.grid)
+    quality = _quality(past, facts, state.grid, refers(state.reference, channels))
     first = len(quality) * len(state.grid.lengths)
     state = replace(
         state,
@@ -133,8 +141,11 @@ def examine(state: ConditionState, samples: NDArray[np.floating]) -> tuple[Condi
 
 
 def condition(samples: NDArray[np.floating], rate: float, definition: Entropy) -> NDArray[np.float64]:
-    """Quality (W, C) in [0, 1] of a recording ``samples`` (n, C) V at ``rate`` Hz, in the windows of its entropy."""
-    state, parts = begin(definition, rate, samples.shape[1]), []
+    """Quality (W, C) in [0, 1] of a recording ``samples`` (n, C) V at ``rate`` Hz, in the windows of its entropy.
+
+    Raises SignalError if the rate is at most 90 Hz, ValueError if ``samples`` are not (n, C).
+    """
+    state, parts = begin(definition, rate, electrodes(samples)), []
     for block in blocks(samples):
         state, part = examine(state, block)
         parts.append(part)
@@ -174,8 +185,8 @@ def _facts(rows: NDArray[np.float64], sizes: NDArray[np.intp]) -> Facts:
     )
 
 
-def _quality(pieces: Moments, facts: Facts, grid: Grid) -> NDArray[np.float64]:
-    """Quality (w, C) of the windows that the pieces make."""
+def _quality(pieces: Moments, facts: Facts, grid: Grid, referred: bool) -> NDArray[np.float64]:
+    """Quality (w, C) of the windows that the pieces make; ``referred`` if the mean of all electrodes was taken off."""
     members = grid.members(len(pieces.size))
     lost, same, far, jump, top, tops, bottom, bottoms = (fact[members] for fact in facts)  # (w, pieces, C)
     recorded, broad, muscle, *lines = variance(pieces, grid)
@@ -185,9 +196,13 @@ def _quality(pieces: Moments, facts: Facts, grid: Grid) -> NDArray[np.float64]:
     quality = _within(np.sqrt(recorded), *FLAT) * _within(jump.max(1), *JUMP)
     for samples, limits in ((lost, LOST), (same, REPEATED), (clipped, CLIPPED), (far, FAR)):
         quality *= _within(samples.sum(1) / grid.window, *limits)
-    broad = np.maximum(broad, 1e-18)
+    broad = np.maximum(broad, FLOOR)
     for line in lines:
         quality *= _within(line / broad, *HUM)
+    if referred:
+        loud = np.where(broad > LOUD * np.median(broad, 1, keepdims=True), broad, 0)
+        lent = (loud.sum(1, keepdims=True) - loud) / broad.shape[1] ** 2
+        quality *= _within(lent / broad, *LENT)
     return quality * (TENSE_LEAST + (1 - TENSE_LEAST) * _within(muscle / broad, *TENSE))
 
 

@@ -7,18 +7,27 @@ base and normalisation all differ. An :class:`Entropy` names them all, and :meth
 
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
 from affectstream.encoders.eeg.bank import Bank
-from affectstream.encoders.eeg.hold import Held, Reference, hold, refer
+from affectstream.encoders.eeg.hold import Held, Reference, electrodes, hold, refer
 from affectstream.encoders.eeg.pieces import Grid, Moments, blocks, moments, variance
 from affectstream.multimodal.types import SignalError
 
 VERSION = 1  # of what the fields of Entropy mean
+Base = Literal["nats", "bits"]
+Phase = Literal["causal", "zero", "window"]
+Normalise = Literal["none", "window"]
+_VALUES = {
+    "base": get_args(Base),
+    "phase": get_args(Phase),
+    "normalise": get_args(Normalise),
+    "reference": get_args(Reference),
+}
 FLOOR = 1e-18  # V^2, 1 nV: the least variance, so that a flat electrode has a finite entropy
 
 
@@ -40,11 +49,11 @@ class Entropy:
 
     bands: tuple[tuple[str, float, float], ...]
     order: int
-    base: Literal["nats", "bits"]
+    base: Base
     window: float
     hop: float
-    phase: Literal["causal", "zero", "window"]
-    normalise: Literal["none", "window"]
+    phase: Phase
+    normalise: Normalise
     reference: Reference
 
     def __post_init__(self) -> None:
@@ -55,6 +64,9 @@ class Entropy:
             raise ValueError(f"got {len(self.bands)} bands and order {self.order}; wanted at least one of each")
         if not 0 < self.hop <= self.window:
             raise ValueError(f"hop is {self.hop:g} s, window {self.window:g} s; wanted 0 < hop <= window")
+        for field, values in _VALUES.items():
+            if getattr(self, field) not in values:
+                raise ValueError(f"{field} is {getattr(self, field)!r}; wanted one of {', '.join(values)}")
         if self.normalise == "window" and self.phase != "window":
             raise ValueError(
                 f'normalise "window" with phase "{self.phase}"; wanted phase "window", or normalise "none"'
@@ -121,7 +133,7 @@ def start(definition: Entropy, rate: float, channels: int) -> EntropyState:
     """
     if definition.phase == "zero":
         raise ValueError('a stream cannot be filtered with phase "zero"; wanted "causal" or "window"')
-    bank = Bank.of(band_filters(definition, rate))
+    bank = _bank(definition, rate)
     empty = np.empty((1 if definition.phase == "window" else len(definition.bands), 0, channels))
     past = Moments(np.empty(0, np.intp), empty, empty)
     return EntropyState(
@@ -143,10 +155,11 @@ def measure(
 ) -> tuple[EntropyState, NDArray[np.float64], NDArray[np.float64]]:
     """:func:`advance` that also gives the power, (w, C, B) in V^2: the variance in the band, never normalised.
 
-    A sample that is not finite is taken as the last finite one of its electrode. An electrode counts from its first
-    finite sample: this is taken off, as a filter at rest would ring at an offset (not in phase "window", where
-    the windows begin with their offset as torcheeg's do); before it, it is 0. An electrode that never varies has the
-    variance 1e-18 V^2. Raises ValueError if ``samples`` are not (n, C).
+    A sample that is missing (:mod:`affectstream.encoders.eeg.hold`) is taken as the last good one of its electrode; how
+    much was missing is for the quality to say. An electrode counts from its first good sample: before, it is 0, and
+    this sample is taken off all others, as a filter at rest would ring at an offset (not in phase "window", where
+    each window begins with its offset, as torcheeg's do). The entropy of less than 1e-18 V^2 is that of 1e-18 V^2.
+    Raises ValueError if ``samples`` are not (n, C).
     """
     definition, channels = state.definition, len(state.held.first)
     if samples.shape == (0, channels):
@@ -177,12 +190,10 @@ def measure(
 def entropy(samples: NDArray[np.floating], rate: float, definition: Entropy) -> NDArray[np.float64]:
     """Entropy (W, C, B), in nats or bits, of each window of a recording ``samples`` (n, C) V at ``rate`` Hz.
 
-    Samples that are not finite, offsets and flat electrodes are taken as :func:`measure` says. Raises SignalError if
-    the recording is shorter than a window or a band reaches half its rate, ValueError if it is not (n, C).
+    Missing samples, offsets and flat electrodes are taken as :func:`measure` says. Raises SignalError if the recording
+    is shorter than a window or a band reaches half its rate, ValueError if it is not (n, C).
     """
-    if samples.ndim != 2 or not samples.shape[1]:
-        raise ValueError(f"EEG has shape {samples.shape}; wanted (n, channels), a row a sample")
-    grid = definition.grid(rate)
+    channels, grid = electrodes(samples), definition.grid(rate)
     if len(samples) < grid.window:
         raise SignalError(
             f"recording lasts {len(samples) / rate:.3g} s; wanted at least one window of {definition.window:g} s; "
@@ -190,13 +201,12 @@ def entropy(samples: NDArray[np.floating], rate: float, definition: Entropy) -> 
         )
     if definition.phase == "zero":
         filters = band_filters(definition, rate)
-        held, signal, good = hold(Held.nothing(samples.shape[1]), samples)
+        held, signal, good = hold(Held.nothing(channels), samples)
         signal = refer(signal - held.first, good, definition.reference)
         sizes = grid.complete(0, len(samples))
         power = [variance(moments(sosfiltfilt(sections, signal, 0), sizes), grid) for sections in filters]
         return to_entropy(np.stack(power, -1), definition)
-    state = start(definition, rate, samples.shape[1])
-    parts = []
+    state, parts = start(definition, rate, channels), []
     for block in blocks(samples):
         state, part = advance(state, block)
         parts.append(part)
@@ -215,17 +225,21 @@ def to_entropy(variance: NDArray[np.float64], definition: Entropy, scale: Any = 
     return 0.5 * log(2 * np.pi * np.e * np.maximum(variance, FLOOR) / scale)
 
 
-@cache
-def band_filters(definition: Entropy, rate: float) -> tuple[NDArray[np.float64], ...]:
-    """Second-order sections (order, 6) of each band's Butterworth filter; SignalError for a band that ``rate`` lacks."""
+def band_filters(definition: Entropy, rate: float) -> list[NDArray[np.float64]]:
+    """Second-order sections (order, 6) of each band's filter; SignalError for a band that ``rate`` cannot hold."""
     for name, _, high in definition.bands:
         if high >= rate / 2:
             raise SignalError(
-                f"band {name} reaches {high:g} Hz, but {rate:g} Hz hold nothing from {rate / 2:g} Hz on; wanted more than "
-                f"{2 * high:g} Hz; record faster (resampling brings nothing back), or leave the band out"
+                f"band {name} reaches {high:g} Hz, but {rate:g} Hz hold nothing from {rate / 2:g} Hz on; wanted more "
+                f"than {2 * high:g} Hz; record faster (resampling brings nothing back), or leave the band out"
             )
     edges = [(low, high) for _, low, high in definition.bands]
-    return tuple(np.asarray(butter(definition.order, edge, "bandpass", fs=rate, output="sos")) for edge in edges)
+    return [np.asarray(butter(definition.order, edge, "bandpass", fs=rate, output="sos")) for edge in edges]
+
+
+@cache
+def _bank(definition: Entropy, rate: float) -> Bank:
+    return Bank.of(band_filters(definition, rate))
 
 
 def _by_window(

@@ -72,8 +72,8 @@ def observe(state: FeatureState, chunk: Chunk) -> tuple[FeatureState, Windows]:
         raise SignalError(f"got a {chunk.modality} chunk; wanted eeg; give it to the {chunk.modality} encoder")
     if chunk.data.ndim != 2 or chunk.data.shape[1] != channels or not np.issubdtype(chunk.data.dtype, np.floating):
         raise SignalError(
-            f"EEG chunk is {chunk.data.dtype} {chunk.data.shape}; wanted floating volts (n, {channels}), one column for "
-            f"each of {', '.join(state.names[:4])}{', ...' if channels > 4 else ''}; begin anew for another montage"
+            f"EEG chunk is {chunk.data.dtype} {chunk.data.shape}; wanted floating volts (n, {channels}), one column "
+            f"for each of {', '.join(state.names[:4])}{', ...' if channels > 4 else ''}; begin anew for another montage"
         )
     if chunk.rate != state.rate:
         raise SignalError(

@@ -74,7 +74,7 @@ class Grid:
 
 
 class Moments(NamedTuple):
-    """Of k pieces: ``size`` (k,) in samples, ``mean`` (..., k, C), ``spread`` (..., k, C), the squares about it summed."""
+    """Of k pieces: ``size`` (k,) samples, ``mean`` (..., k, C), ``spread`` (..., k, C), the sum of squares about it."""
 
     size: NDArray[np.intp]
     mean: NDArray[np.float64]

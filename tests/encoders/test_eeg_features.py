@@ -63,11 +63,25 @@ def fault(kind: str, signal: NDArray[np.float64]) -> None:
             late += tone(60, 40e-6, half)
         case "jump":
             late += 4e-4 * (np.arange(half) // 300 % 2)
+        case "swaying":
+            late += tone(1.5, 1e-3, half)
         case "held":
             late[:] = np.repeat(late[::32], 32)[:half]
 
 
-FAULTS = ["flat", "nearly flat", "lost", "infinite", "saturated", "railing", "50 Hz", "60 Hz", "jump", "held"]
+FAULTS = [
+    "flat",
+    "nearly flat",
+    "lost",
+    "infinite",
+    "saturated",
+    "railing",
+    "50 Hz",
+    "60 Hz",
+    "jump",
+    "swaying",
+    "held",
+]
 
 
 @pytest.mark.parametrize("kind", FAULTS)
@@ -99,6 +113,21 @@ def test_hum_that_all_share_is_gone_with_the_reference() -> None:
     assert condition(signal, RATE, DEFAULT).min() > 0.9
 
 
+@pytest.mark.parametrize(("kind", "spoilt"), [("railing", True), ("50 Hz", False), ("infinite", False)])
+def test_what_a_faulty_electrode_does_to_the_others_through_the_mean_is_said(kind: str, spoilt: bool) -> None:
+    signal = brain(24)
+    clean = entropy(signal, RATE, DEFAULT)
+    fault(kind, signal)
+    change = np.delete(abs(entropy(signal, RATE, DEFAULT) - clean), 1, 1).max(2)
+    quality = np.delete(condition(signal, RATE, DEFAULT), 1, 1)
+    late = window_centres(len(signal), RATE, DEFAULT) > 15
+    if spoilt:
+        assert change[late].min() > 1 and quality[late].max() < 0.2
+    else:
+        assert change[late].max() < 0.5 and quality[late].min() > 0.9
+    assert quality[~late][:10].min() > 0.9
+
+
 def test_hum_is_power_over_that_of_the_eeg() -> None:
     """Between its limits the factor is the cubic of the ratio of the two powers, here those that were planted."""
     seconds, ratio = 40, 0.4
@@ -116,6 +145,24 @@ def test_quality_falls_with_the_share_of_lost_samples() -> None:
         signal[np.random.default_rng(k).random(len(signal)) < 0.03 * k, k] = np.nan
     quality = condition(signal, RATE, LONE).mean(0)
     assert (np.diff(quality) < 1e-12).all() and quality[0] > 0.95 and quality[-1] < 0.05
+
+
+def test_what_is_missing_is_neither_flat_nor_clipped() -> None:
+    """A gap right after the window's highest value, which is held through it, costs what the gap costs."""
+    signal = brain(4)
+    top = int(signal[100:800, 1].argmax()) + 100
+    signal[top + 1 : top + 121, 1] = np.nan
+    x = 1 - 120 / len(signal) / 0.25
+    assert condition(signal, RATE, LONE)[0, 1] == pytest.approx(x * x * (3 - 2 * x), abs=1e-9)
+
+
+@pytest.mark.parametrize("rate", [128.0, 512.0, 1024.0])
+def test_a_jump_that_a_filter_against_aliasing_spread_is_a_jump(rate: float) -> None:
+    signal = brain(4, rate=rate)
+    assert condition(signal, rate, LONE).min() > 0.9
+    steps = round(rate / 128)
+    signal[:, 1] += 350e-6 * np.clip((np.arange(len(signal)) - len(signal) / 2) / steps, 0, 1)
+    assert condition(signal, rate, LONE)[0, 1] < 0.1
 
 
 @given(st.lists(st.integers(0, 2000), max_size=15), st.sampled_from([*FAULTS, "none"]))
@@ -167,7 +214,7 @@ def test_windows_hold_what_the_parts_say() -> None:
     np.testing.assert_allclose(windows.time, [102.25 + 0.5 * k for k in range(17)], atol=1e-12)
 
 
-@pytest.mark.parametrize("jump", [900.0, 0.02, -0.02])
+@pytest.mark.parametrize("jump", [900.0, 0.012, -0.012])
 def test_a_gap_begins_a_new_run(jump: float) -> None:
     first, second = brain(6), brain(7, seed=2)
     late = 6 + jump
@@ -216,6 +263,8 @@ def test_what_is_not_the_recording_is_refused() -> None:
         initial(DEFAULT, 90.0, NAMES)
     with pytest.raises(SignalError, match="more than 90 Hz"):
         initial(replace(DEFAULT, bands=DEFAULT.bands[:3]), 64.0, NAMES)
+    with pytest.raises(ValueError, match=r"shape \(500,\); wanted \(n, electrodes\)"):
+        condition(np.zeros(500), RATE, DEFAULT)
     with pytest.raises(ValueError, match="no electrode"):
         initial(DEFAULT, RATE, ())
     with pytest.raises(ValueError, match="zero"):

@@ -23,6 +23,7 @@ from affectstream.encoders.eeg.entropy import (
     start,
     window_centres,
 )
+from affectstream.encoders.eeg.hold import Held, hold, refer
 from affectstream.multimodal.types import SignalError
 
 RATE = 128.0
@@ -39,7 +40,7 @@ def brainlike(samples: int, channels: int, seed: int = 7) -> NDArray[np.float64]
 
 
 def one_by_one(signal: NDArray[np.float64], definition: Entropy, rate: float) -> NDArray[np.float64]:
-    """The definition as a loop over windows, electrodes and bands; ``signal`` (n, C) is referenced, nothing is missing."""
+    """The definition as a loop over windows, electrodes and bands of ``signal`` (n, C), referenced and whole."""
     window, hop = round(definition.window * rate), round(definition.hop * rate)
     rows = []
     for at in range(0, len(signal) - window + 1, hop):
@@ -171,10 +172,22 @@ def test_the_state_does_not_grow() -> None:
 
 def test_missing_samples_are_held() -> None:
     signal = brainlike(700, 3)
-    signal[100:164, 1], signal[:40, 2] = np.nan, -np.inf
+    signal[100:164, 1], signal[:40, 2], signal[130, 1] = np.nan, -np.inf, 1e30
     filled = signal.copy()
     filled[100:164, 1], filled[:40, 2] = signal[99, 1], signal[40, 2]
     np.testing.assert_allclose(entropy(signal, RATE, DEFAULT), entropy(filled, RATE, DEFAULT), rtol=0, atol=1e-12)
+
+
+def test_the_mean_leaves_out_what_is_missing_sample_by_sample() -> None:
+    signal, wanted = brainlike(300, 9), []
+    signal[np.random.default_rng(3).random(signal.shape) < 0.2] = np.nan
+    last = signal[0]
+    for sample in signal:
+        last = np.where(np.isnan(sample), last, sample)
+        wanted.append(last - np.mean([value for value in sample if not math.isnan(value)]))
+    _, held, good = hold(Held.nothing(9), signal)
+    np.testing.assert_allclose(refer(held, good, "average"), np.nan_to_num(wanted), atol=1e-12)
+    np.testing.assert_array_equal(refer(held[:, :7], good[:, :7], "average"), np.nan_to_num(held[:, :7]))
 
 
 def test_the_mean_is_that_of_the_electrodes_that_are_there() -> None:
@@ -236,7 +249,7 @@ def test_what_cannot_be_measured_is_refused() -> None:
     with pytest.raises(SignalError, match=r"lasts 3.99 s; wanted at least one window of 4 s"):
         entropy(signal[:511], RATE, DEFAULT)
     for wrong in (signal[:, 0], signal.T[:, :, None], signal[:, :0]):
-        with pytest.raises(ValueError, match=r"wanted \(n, channels\)"):
+        with pytest.raises(ValueError, match=r"wanted \(n, electrodes\)"):
             entropy(wrong, RATE, DEFAULT)
     with pytest.raises(ValueError, match=r"wanted \(n, 3\)"):
         advance(start(DEFAULT, RATE, 3), signal)
@@ -246,7 +259,15 @@ def test_what_cannot_be_measured_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"bands": ()}, {"bands": (("x", 8, 4),)}, {"order": 0}, {"hop": 5.0}, {"hop": 0.0}, {"normalise": "window"}],
+    [
+        {"bands": ()},
+        {"bands": (("x", 8, 4),)},
+        {"order": 0},
+        {"hop": 5.0},
+        {"hop": 0.0},
+        {"normalise": "window"},
+        {"phase": "none"},
+    ],
 )
 def test_what_is_no_definition_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="wanted"):
