@@ -3,7 +3,7 @@
 A fold with the windows of the entropy it goes with. Each factor falls from 1 to 0 between two named limits, and the
 quality is their product. What the electrode itself gave is judged as recorded (lost samples, repeats, extremes, jumps);
 what its filtered signal holds is judged after re-referencing, as the entropy is measured: hum that all electrodes share
-is gone by then, and one loud electrode, through the mean, is in all of them. The limits are ours, set between planted
+is gone by then. The limits are ours, set between planted
 faults and a clean recording of a research cap; the kinds of fault are those of PREP (Bigdely-Shamlo et al. 2015,
 doi:10.3389/fninf.2015.00016). A unit mistaken by 1000 is not sought here, but looks flat or far.
 """
@@ -18,16 +18,13 @@ from scipy.signal import butter
 
 from affectstream.encoders.eeg.bank import Bank
 from affectstream.encoders.eeg.entropy import FLOOR, Entropy
-from affectstream.encoders.eeg.hold import Held, Reference, electrodes, hold, refer, refers
+from affectstream.encoders.eeg.hold import Held, Reference, electrodes, hold, refer
 from affectstream.encoders.eeg.pieces import Grid, Moments, blocks, moments, variance
 from affectstream.multimodal.types import SignalError
 
 # Limits: quality is untouched up to the first and 0 from the second.
 LOST = (0.0, 0.25)  # share of samples; the speech encoder's
-REPEATED = (
-    0.5,
-    0.9,
-)  # share of samples equal to the one before: 4 uV of EEG in steps of 0.5 uV at 512 Hz repeats a quarter
+REPEATED = (0.5, 0.9)  # share of samples equal to the one before: 4 uV in steps of 0.5 uV at 512 Hz repeats a quarter
 FLAT = (1e-6, 0.5e-6)  # V, sd as recorded: below the noise of amplifier and skin, about 0.5 uV
 CLIPPED = (0.01, 0.1)  # share of samples that repeat the window's highest or lowest value
 FAR = (0.0, 0.1)  # share of samples beyond SCALP
@@ -35,8 +32,6 @@ JUMP = (100e-6, 300e-6)  # V within 1/128 s: alpha of 100 uV moves by 50 uV, a b
 HUM = (0.1, 1.0)  # power at 50 or 60 Hz over that of 1 to 45 Hz, 0.002 in clean EEG
 TENSE = (0.2, 0.6)  # power of 30 to 45 Hz over that of 1 to 45 Hz, 0.02 in clean EEG, 0.34 in white noise
 TENSE_LEAST = 0.5  # muscle leaves the lower bands readable: never below this
-LENT = (0.2, 0.6)  # share of the power that an electrode has from loud ones, through the mean that was taken off
-LOUD = 9.0  # times the median power of all electrodes
 
 SCALP = 500e-6  # V of the 1 to 45 Hz signal, which neither EEG (100 uV) nor blinks (300 uV) reach
 _BROAD, _MUSCLE, _LINES = (1.0, 45.0), (30.0, 45.0), (50.0, 60.0)  # Hz
@@ -112,8 +107,9 @@ def examine(state: ConditionState, samples: NDArray[np.floating]) -> tuple[Condi
         return state, np.empty((0, channels))
     held, signal, good = hold(state.held, samples)
     signal -= held.first
-    passed, memory = state.bank.run(refer(signal, good, state.reference), state.memory)
-    signal = np.concatenate([state.before, np.nan_to_num(signal)])
+    signal = np.nan_to_num(signal)
+    passed, memory = state.bank.run(signal, state.memory)
+    signal = np.concatenate([state.before, signal])
     lag = len(state.before)
     finite = np.concatenate([state.good[None], good])
     same = (signal[lag:] == signal[lag - 1 : -1]) & finite[1:] & finite[:-1]
@@ -122,9 +118,11 @@ def examine(state: ConditionState, samples: NDArray[np.floating]) -> tuple[Condi
     rows = np.concatenate([np.stack([signal[lag:], *flags, jump]), passed])
     waiting = np.concatenate([state.waiting, rows], 1)
     sizes = state.grid.complete(state.done, waiting.shape[1])
+    left = waiting[:, int(sizes.sum()) :].copy()
+    refer(waiting[4:], sizes, state.reference)
     past = moments(waiting[[0, *range(4, len(waiting))]], sizes).after(state.past)
     facts = Facts(*(np.concatenate(both) for both in zip(state.facts, _facts(waiting, sizes), strict=True)))
-    quality = _quality(past, facts, state.grid, refers(state.reference, channels))
+    quality = _quality(past, facts, state.grid)
     first = len(quality) * len(state.grid.lengths)
     state = replace(
         state,
@@ -132,7 +130,7 @@ def examine(state: ConditionState, samples: NDArray[np.floating]) -> tuple[Condi
         memory=memory,
         before=signal[-lag:].copy(),
         good=good[-1].copy(),
-        waiting=waiting[:, int(sizes.sum()) :].copy(),
+        waiting=left,
         past=past.since(first),
         facts=Facts(*(fact[first:].copy() for fact in facts)),
         done=state.done + len(sizes),
@@ -185,8 +183,8 @@ def _facts(rows: NDArray[np.float64], sizes: NDArray[np.intp]) -> Facts:
     )
 
 
-def _quality(pieces: Moments, facts: Facts, grid: Grid, referred: bool) -> NDArray[np.float64]:
-    """Quality (w, C) of the windows that the pieces make; ``referred`` if the mean of all electrodes was taken off."""
+def _quality(pieces: Moments, facts: Facts, grid: Grid) -> NDArray[np.float64]:
+    """Quality (w, C) of the windows that the pieces make."""
     members = grid.members(len(pieces.size))
     lost, same, far, jump, top, tops, bottom, bottoms = (fact[members] for fact in facts)  # (w, pieces, C)
     recorded, broad, muscle, *lines = variance(pieces, grid)
@@ -199,10 +197,6 @@ def _quality(pieces: Moments, facts: Facts, grid: Grid, referred: bool) -> NDArr
     broad = np.maximum(broad, FLOOR)
     for line in lines:
         quality *= _within(line / broad, *HUM)
-    if referred:
-        loud = np.where(broad > LOUD * np.median(broad, 1, keepdims=True), broad, 0)
-        lent = (loud.sum(1, keepdims=True) - loud) / broad.shape[1] ** 2
-        quality *= _within(lent / broad, *LENT)
     return quality * (TENSE_LEAST + (1 - TENSE_LEAST) * _within(muscle / broad, *TENSE))
 
 

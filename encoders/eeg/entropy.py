@@ -41,7 +41,7 @@ class Entropy:
     ``phase`` of the filter: "causal", one pass over the recording, or over a stream; "zero", one pass forth and one
     back, which needs the whole recording; "window", each window by itself from rest, its transient included.
     ``normalise``: "none", or "window", which takes from each window the mean of all its samples and electrodes and
-    divides by their sd (phase "window" only). ``reference``: as "recorded", or "average" over electrodes
+    divides by their sd (phase "window" only). ``reference``: as "recorded", or "average" over sound electrodes
     (:func:`affectstream.encoders.eeg.hold.refer`).
 
     Raises ValueError for values that make no definition.
@@ -165,22 +165,23 @@ def measure(
     if samples.shape == (0, channels):
         none = np.empty((0, channels, len(definition.bands)))
         return state, none, none
-    held, signal, good = hold(state.held, samples)
+    held, signal, _ = hold(state.held, samples)
     if definition.phase == "window":
-        signal = np.concatenate([state.waiting[0], refer(signal, good, definition.reference)])
+        signal = np.concatenate([state.waiting[0], np.nan_to_num(signal)])
         values, power = _by_window(signal, definition, state.grid, state.bank)
         waiting = signal[None, len(values) * state.grid.hop :].copy()
         return replace(state, held=held, waiting=waiting), values, power
-    signal = refer(signal - held.first, good, definition.reference)
-    passed, memory = state.bank.run(signal, state.memory, state.waiting)
+    passed, memory = state.bank.run(np.nan_to_num(signal - held.first), state.memory, state.waiting)
     sizes = state.grid.complete(state.done, passed.shape[1])
+    waiting = passed[:, int(sizes.sum()) :].copy()
+    refer(passed, sizes, definition.reference)
     past = moments(passed, sizes).after(state.past)
     power = variance(past, state.grid).transpose(1, 2, 0)
     state = replace(
         state,
         held=held,
         memory=memory,
-        waiting=passed[:, int(sizes.sum()) :].copy(),
+        waiting=waiting,
         past=past.since(len(power) * len(state.grid.lengths)),
         done=state.done + len(sizes),
     )
@@ -201,11 +202,12 @@ def entropy(samples: NDArray[np.floating], rate: float, definition: Entropy) -> 
         )
     if definition.phase == "zero":
         filters = band_filters(definition, rate)
-        held, signal, good = hold(Held.nothing(channels), samples)
-        signal = refer(signal - held.first, good, definition.reference)
+        held, signal, _ = hold(Held.nothing(channels), samples)
+        signal = np.nan_to_num(signal - held.first)
         sizes = grid.complete(0, len(samples))
-        power = [variance(moments(sosfiltfilt(sections, signal, 0), sizes), grid) for sections in filters]
-        return to_entropy(np.stack(power, -1), definition)
+        passed = np.stack([sosfiltfilt(sections, signal, 0) for sections in filters])
+        refer(passed, sizes, definition.reference)
+        return to_entropy(variance(moments(passed, sizes), grid).transpose(1, 2, 0), definition)
     state, parts = start(definition, rate, channels), []
     for block in blocks(samples):
         state, part = advance(state, block)
@@ -258,5 +260,7 @@ def _by_window(
         scale = np.maximum(windows.var((0, 2)), FLOOR)[:, None, None]
     columns = windows.reshape(grid.window, -1)
     passed, _ = bank.run(columns, bank.rest(columns.shape[1]))
+    for window in np.moveaxis(passed.reshape(len(passed), *windows.shape), 2, 0):
+        refer(window, np.array([grid.window]), definition.reference)
     power = passed.var(1).T.reshape(*windows.shape[1:], len(definition.bands))
     return to_entropy(power, definition, scale), power

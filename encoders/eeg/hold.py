@@ -1,4 +1,4 @@
-"""Samples made ready for filters: gaps held, offsets taken off, electrodes referred to their mean."""
+"""Samples made ready for filters: gaps are held; and what was filtered, referred to the mean of sound electrodes."""
 
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 Reference = Literal["recorded", "average"]
 LARGEST = 1e6  # V or uV: what lies beyond is no sample but a fault of the link, and would ring in a filter for a minute
 ENOUGH = 8  # electrodes, below which their mean is no estimate of a potential that is the same everywhere
+# Of the power of C electrodes at most a tenth may come from any other, through the mean; so one with more than C^2 / 10 times the
+# median electrode's power behind a filter has no part in it, nor has one with less than QUIET times. (A piece is short, and its power
+# scatters: up to LEAST times the median is no fault.) Else one loose electrode that hums with a millivolt would be in all.
+LENT, LEAST, QUIET = 0.1, 16.0, 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +38,6 @@ def electrodes(samples: NDArray[np.floating]) -> int:
     return samples.shape[1]
 
 
-def refers(reference: Reference, electrodes: int) -> bool:
-    """Is the mean of so many electrodes taken off?"""
-    return reference == "average" and electrodes >= ENOUGH
-
-
 def hold(held: Held, samples: NDArray[np.floating]) -> tuple[Held, NDArray[np.float64], NDArray[np.bool_]]:
     """``samples`` (n, C), n > 0, with the electrode's last good sample wherever one is missing.
 
@@ -58,13 +57,23 @@ def hold(held: Held, samples: NDArray[np.floating]) -> tuple[Held, NDArray[np.fl
     return Held(np.where(np.isnan(held.first), begun, held.first), signal[-1].copy()), signal, good
 
 
-def refer(signal: NDArray[np.float64], good: NDArray[np.bool_], reference: Reference) -> NDArray[np.float64]:
-    """``signal`` (n, C) less the mean, at each sample, of the electrodes that are ``good`` (n, C) there.
+def refer(passed: NDArray[np.float64], sizes: NDArray[np.intp], reference: Reference) -> None:
+    """Take off ``passed`` (F, n, C), what F filters let through, the mean of the sound electrodes, piece by piece of ``sizes``.
 
-    As it is for the "recorded" reference, or fewer than 8 electrodes in all. What is NaN becomes 0.
+    After the filters and not before: they are linear, so it is the same, but which electrodes are sound may change from piece to
+    piece without a step that would ring. Sound are those whose power behind a filter is neither much above nor far below the
+    median there. What is silent stays so. Nothing is done for the "recorded" reference, or fewer than 8 electrodes in all.
     """
-    whole = bool(good.all())
-    if refers(reference, signal.shape[1]):
-        total = (signal if whole else np.where(good, signal, 0.0)).sum(1, keepdims=True)
-        signal = signal - total / (signal.shape[1] if whole else np.maximum(good.sum(1, keepdims=True), 1))
-    return signal if whole else np.nan_to_num(signal)
+    if reference == "recorded" or passed.shape[2] < ENOUGH:
+        return
+    loud, rows = max(LEAST, LENT * passed.shape[2] ** 2), np.arange(len(passed))
+    end = np.cumsum(sizes)
+    for begin, after in zip(end - sizes, end, strict=True):
+        piece = passed[:, begin:after]
+        power = np.einsum("fnc,fnc->fc", piece, piece)
+        there = power > 0
+        silent = power.shape[1] - there.sum(1)
+        middle = np.sort(power, 1)[rows, np.minimum((silent + power.shape[1]) // 2, power.shape[1] - 1), None]
+        sound = there & (power >= QUIET * middle) & (power <= loud * middle)
+        share = sound / np.maximum(sound.sum(1, keepdims=True), 1)
+        piece -= (piece @ share[..., None]) * there[:, None]

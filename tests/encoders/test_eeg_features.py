@@ -113,19 +113,15 @@ def test_hum_that_all_share_is_gone_with_the_reference() -> None:
     assert condition(signal, RATE, DEFAULT).min() > 0.9
 
 
-@pytest.mark.parametrize(("kind", "spoilt"), [("railing", True), ("50 Hz", False), ("infinite", False)])
-def test_what_a_faulty_electrode_does_to_the_others_through_the_mean_is_said(kind: str, spoilt: bool) -> None:
+@pytest.mark.parametrize("kind", ["railing", "50 Hz", "infinite", "swaying"])
+def test_a_faulty_electrode_does_little_to_the_others(kind: str) -> None:
     signal = brain(24)
     clean = entropy(signal, RATE, DEFAULT)
     fault(kind, signal)
-    change = np.delete(abs(entropy(signal, RATE, DEFAULT) - clean), 1, 1).max(2)
+    change = np.delete(abs(entropy(signal, RATE, DEFAULT) - clean), 1, 1)
     quality = np.delete(condition(signal, RATE, DEFAULT), 1, 1)
-    late = window_centres(len(signal), RATE, DEFAULT) > 15
-    if spoilt:
-        assert change[late].min() > 1 and quality[late].max() < 0.2
-    else:
-        assert change[late].max() < 0.5 and quality[late].min() > 0.9
-    assert quality[~late][:10].min() > 0.9
+    assert np.median(change) < 0.1 and change.max() < 0.7
+    assert quality.min() > 0.9
 
 
 def test_hum_is_power_over_that_of_the_eeg() -> None:
