@@ -65,7 +65,7 @@ class PersonalModel:
                 ready[:, k] = (entropy[:, at[name]] - self.mean[k]) / self.sd[k]
         ready = np.where((sure >= READABLE)[:, :, None], ready, 0.0)
         mean = np.clip(np.einsum("wcb,cbd->wd", ready, self.weights) + self.bias, -1, 1)
-        known = np.isfinite(self.variance) & (sure >= READABLE).any(1)[:, None]
+        known = np.isfinite(self.variance) & (sure >= READABLE).any(1, keepdims=True)
         variance = np.broadcast_to(self.variance, mean.shape)
         return np.where(known, mean, np.nan), np.where(known, variance, np.nan), sure.mean(1)
 
