@@ -149,7 +149,7 @@ def made_up(
     that without one it is any order.
     """
     n, order = len(y), np.argsort(time)
-    line = np.polyval(np.polyfit(time, y, 1), time)
+    line = np.asarray(np.polyval(np.polyfit(time, y, 1), time), np.float64)
     left = (y - line)[order]
     alike = left[1:] @ left[:-1] / max(left @ left, 1e-12)
     alike = float(np.clip(alike + (2 + 4 * alike) / n, 0, 0.95))

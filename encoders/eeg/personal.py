@@ -70,8 +70,8 @@ class PersonalModel:
         return np.where(known, mean, np.nan), np.where(known, variance, np.nan), sure.mean(1)
 
     def save(self, path: Path) -> None:
-        """Write to ``path`` (.safetensors), under a temporary name first."""
-        from safetensors.numpy import save_file
+        """Write to ``path`` (.safetensors), under a temporary name first. Raises OSError where that is not possible."""
+        from safetensors.numpy import save
 
         metadata = {
             "kind": KIND,
@@ -82,7 +82,7 @@ class PersonalModel:
         tensors = {name: np.ascontiguousarray(value) for name, value in asdict(self).items() if name in TENSORS}
         partial = path.with_name(f".{path.name}.part")
         try:
-            save_file(tensors, partial, metadata)
+            partial.write_bytes(save(tensors, metadata))  # save_file's own errors are no OSError
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
