@@ -103,13 +103,18 @@ class PersonalModel:
             raise CheckpointError(f"no {path}; {wanted}; check the path") from error
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{path} cannot be read ({error}); {wanted}; make it again") from error
-        names = tuple(json.loads(metadata["names"]))
-        bands = tensors["mean"].shape[-1]
+        try:
+            names, contract, story = (json.loads(metadata[key]) for key in ("names", "contract", "story"))
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(
+                f"{path} does not say what it is made of ({error!r}); {wanted}; make it again"
+            ) from error
+        bands = len(contract.get("bands", ()))
         shapes = {name: tensors[name].shape for name in TENSORS}
         table = (len(names), bands)
         if shapes != {"mean": table, "sd": table, "weights": (*table, 3), "bias": (3,), "variance": (3,)}:
             raise CheckpointError(f"{path} holds arrays of shapes {shapes}, which do not fit; {wanted}; make it again")
-        return cls(names, json.loads(metadata["contract"]), **tensors, story=json.loads(metadata["story"]))
+        return cls(tuple(names), contract, **tensors, story=story)
 
     @property
     def learnt(self) -> tuple[str, ...]:
