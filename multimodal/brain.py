@@ -1,6 +1,7 @@
 """EEG recordings: a file in, the trace "eeg" and what was seen at each electrode out."""
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from affectstream.encoders.eeg.encoder import EEGEncoder
 from affectstream.encoders.eeg.entropy import DEFAULT
 from affectstream.encoders.eeg.features import Windows, initial, observe
 from affectstream.encoders.eeg.personal import PersonalModel
+from affectstream.encoders.eeg.physiology import LEAST
 from affectstream.multimodal.recordings import Mark, Recording, open_recording
 from affectstream.multimodal.types import Observation, Trace
 
@@ -75,6 +77,14 @@ def score_brain(
                 free = time + half
         if progress:
             progress(chunk.start + len(chunk) / chunk.rate, recording.duration)
+    if rest and model is None and not encoder.rested(state):
+        length = sum(end - begin for begin, end in rest)
+        warnings.warn(
+            f"the {length:.0f} s marked as rest are too few, or too poor, for a baseline, which is that of the whole "
+            f"recording; wanted {LEAST * encoder.definition.window + 4:.0f} s",
+            stacklevel=2,
+        )
+        rest = ()
     _, observations = encoder.finish(state)
     rows += observations
     time, power, quality = (np.array(column) for column in zip(*kept, strict=True)) if kept else _nothing(encoder)

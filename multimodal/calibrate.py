@@ -2,7 +2,8 @@
 
 A ridge regression of a trial's mean band entropies, or of a trunk's mean embedding, to its rating. Whether it beats knowing nothing is asked of trials it did
 not see, against the mean rating and against a straight line in time (a session drifts, and ratings with it), and by chance:
-the same with the ratings shuffled.
+the same with ratings made up. A brain that drifts is a clock, and a clock tells ratings that resemble their neighbours: so
+the ratings that are made up drift like the given ones, and resemble their neighbours as much.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from affectstream.multimodal.types import DIMENSIONS, SignalError
 
 LEAST = 8  # trials
 SHUFFLES = 400
-CHANCE = 0.05  # of saving a model though there is nothing, over all dimensions together
+CHANCE = 0.03  # of saving a model though there is nothing, over all dimensions together
 RIDGES = 10.0 ** np.arange(-1, 4)  # times the mean eigenvalue of the trials' kernel
 
 
@@ -37,7 +38,7 @@ class Rating:
 
 class Verdict(NamedTuple):
     """How one dimension did on trials left out: concordance ``ccc``, error ``rmse``, that of the better of mean and line in time
-    ``floor``, the chance ``p`` of such a concordance with shuffled ratings, and whether it is ``kept``."""
+    ``floor``, the chance ``p`` of such a concordance with ratings made up, and whether it is ``kept``."""
 
     ccc: float
     rmse: float
@@ -153,11 +154,11 @@ def judge(
     """Does a ridge on band entropies tell the ratings ``y`` (n,) of trials left out one by one?
 
     ``heard`` are each trial's windows (m, F). It is kept if its squared error is below that of the mean and of a
-    line in ``time`` (n,), each fitted without the trial, and if shuffled ratings reach its concordance with a chance of at most
-    ``chance``. Also returns the mean squared error of single windows of trials left out.
+    line in ``time`` (n,) s, each fitted without the trial, and if ratings made up (:func:`made_up`) reach its concordance with
+    a chance of at most ``chance``. Also returns the mean squared error of single windows of trials left out.
     """
     trial = np.stack([rows.mean(0) for rows in heard])
-    asked = np.stack([y, *(rng.permutation(y) for _ in range(SHUFFLES))], 1)
+    asked = np.hstack([y[:, None], made_up(y, time, SHUFFLES, rng)])
     said, error = np.empty_like(asked), np.empty(len(y))
     floors = np.empty((len(y), 2))
     for k in range(len(y)):
@@ -173,6 +174,29 @@ def judge(
     rmse = float(np.sqrt(np.mean((said[:, 0] - y) ** 2)))
     floor = float(np.sqrt(np.mean((floors - y[:, None]) ** 2, 0)).min())
     return Verdict(float(ccc[0]), rmse, floor, p, rmse < floor and p <= chance), float(error.mean())
+
+
+def made_up(
+    y: NDArray[np.float64], time: NDArray[np.float64], count: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Ratings (n, ``count``) that know nothing, but drift in ``time`` (n,) s as ``y`` (n,) and are as alike in succession.
+
+    The line through ``y``, and what is left of it shuffled: into the order of a first-order autoregression whose coefficient is
+    that of ``y``, freed of the bias of -(2 + 4 r) / n that it has after a line was fitted (Kendall 1954, Biometrika 41), so
+    that without one it is any order.
+    """
+    n, order = len(y), np.argsort(time)
+    line = np.asarray(np.polyval(np.polyfit(time, y, 1), time), np.float64)
+    left = (y - line)[order]
+    alike = left[1:] @ left[:-1] / max(left @ left, 1e-12)
+    alike = float(np.clip(alike + (2 + 4 * alike) / n, 0, 0.95))
+    wander = rng.standard_normal((n, count))
+    for k in range(1, n):
+        wander[k] = alike * wander[k - 1] + np.sqrt(1 - alike**2) * wander[k]
+    shuffled = np.sort(left)[wander.argsort(0).argsort(0)]
+    out = np.tile(line[:, None], (1, count))
+    out[order] += shuffled
+    return out
 
 
 def _ridge(z: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

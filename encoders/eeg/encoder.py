@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from affectstream.encoders.eeg.entropy import DEFAULT, Entropy
 from affectstream.encoders.eeg.features import FeatureState, Windows, initial, observe
 from affectstream.encoders.eeg.personal import PersonalModel
-from affectstream.encoders.eeg.physiology import READABLE, Baseline, Signs, affect, baseline_of, signs
+from affectstream.encoders.eeg.physiology import LEAST, READABLE, Baseline, Signs, affect, baseline_of, signs
 from affectstream.multimodal.types import Chunk, Observation
 
 SOURCE = "eeg"
@@ -33,10 +33,10 @@ class EEGEncoder:
     """EEG to affect, for one recording with the electrodes ``names`` at ``rate`` Hz.
 
     Without a ``model`` the signs of :mod:`affectstream.encoders.eeg.physiology` are measured against the person's baseline:
-    that of the ``rest`` stretches, (begin s, end s) each, if there are any; else that of the whole recording or, if
-    ``causal``, of what was seen up to each moment. What waits for the whole recording comes out of ``finish``. With a
-    ``model`` every row comes at once. Raises SignalError if the rate is too low for the bands or the model knows
-    other electrodes.
+    that of the ``rest`` stretches, (begin s, end s) each, where these hold enough to know one (:meth:`rested`); else that
+    of the whole recording or, if ``causal``, of what was seen up to each moment. What waits for the whole recording comes
+    out of ``finish``. With a ``model`` every row comes at once. Raises SignalError if the rate is too low for the bands
+    or the model knows other electrodes.
     """
 
     def __init__(
@@ -90,6 +90,12 @@ class EEGEncoder:
         time, found = np.concatenate(state.time), _joined(state.signs)
         return self.initial(), [self._row(time, found, self._baseline(time, found))]
 
+    def rested(self, state: Sensing) -> bool:
+        """Whether the rest stretches up to now hold what a baseline needs, of either sign."""
+        if not state.time:
+            return False
+        return bool((self._at_rest(np.concatenate(state.time), _joined(state.signs)).windows >= LEAST).any())
+
     def _so_far(self, state: Sensing, new: int) -> Observation:
         """The last ``new`` windows, each against the baseline of all up to it."""
         time, found = np.concatenate(state.time), _joined(state.signs)
@@ -101,12 +107,22 @@ class EEGEncoder:
         return Observation.join(rows)
 
     def _baseline(self, time: NDArray[np.float64], found: Signs) -> Baseline:
+        """Of each sign that at rest if enough of it was seen, else that of all."""
+        at_rest = self._at_rest(time, found)
+        enough = at_rest.windows >= LEAST
+        if enough.all():
+            return at_rest
+        pairs = zip(at_rest, self._level(found), strict=True)
+        return Baseline(*(np.where(enough, rest, whole) for rest, whole in pairs))
+
+    def _at_rest(self, time: NDArray[np.float64], found: Signs) -> Baseline:
         half = self.definition.window / 2
-        at_rest = np.zeros(len(time), bool)
+        inside = np.zeros(len(time), bool)
         for begin, end in self._rest:
-            at_rest |= (time - half >= begin - 1e-6) & (time + half <= end + 1e-6)
-        if at_rest.any():
-            found = Signs(found.value[at_rest], found.quality[at_rest])
+            inside |= (time - half >= begin - 1e-6) & (time + half <= end + 1e-6)
+        return self._level(Signs(found.value[inside], found.quality[inside]))
+
+    def _level(self, found: Signs) -> Baseline:
         return baseline_of(found, overlap=self.definition.window / self.definition.hop)
 
     def _row(self, time: NDArray[np.float64], found: Signs, baseline: Baseline) -> Observation:

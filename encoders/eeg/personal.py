@@ -69,12 +69,12 @@ class PersonalModel:
         else:
             ready = (self.trunk.embed(entropy, quality, names)[:, None] - self.mean) / self.sd
         mean = np.clip(np.einsum("wcb,cbd->wd", ready, self.weights) + self.bias, -1, 1)
-        known = np.isfinite(self.variance) & readable.any(1)[:, None]
+        known = np.isfinite(self.variance) & readable.any(1, keepdims=True)
         variance = np.broadcast_to(self.variance, mean.shape)
         return np.where(known, mean, np.nan), np.where(known, variance, np.nan), sure.mean(1)
 
     def save(self, path: Path) -> None:
-        """Write to ``path`` (.safetensors), under a temporary name first."""
+        """Write to ``path`` (.safetensors), under a temporary name first. Raises OSError where that is not possible."""
         from safetensors.numpy import save
 
         metadata = {
@@ -88,7 +88,7 @@ class PersonalModel:
             tensors[TRUNK] = np.frombuffer(self.trunk.content, np.uint8)
         partial = path.with_name(f".{path.name}.part")
         try:
-            partial.write_bytes(save(tensors, metadata))
+            partial.write_bytes(save(tensors, metadata))  # save_file's own errors are no OSError
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -111,13 +111,17 @@ class PersonalModel:
             raise CheckpointError(f"no {path}; {wanted}; check the path") from error
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{path} cannot be read ({error}); {wanted}; make it again") from error
-        names = tuple(json.loads(metadata["names"]))
-        bands = tensors["mean"].shape[-1]
+        try:
+            names, contract, story = (json.loads(metadata[key]) for key in ("names", "contract", "story"))
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(
+                f"{path} does not say what it is made of ({error!r}); {wanted}; make it again"
+            ) from error
         shapes = {name: tensors[name].shape for name in TENSORS}
-        table = (len(names) if trunk is None else 1, bands)
+        table = (len(names), len(contract.get("bands", ()))) if trunk is None else (1, tensors["mean"].shape[-1])
         if shapes != {"mean": table, "sd": table, "weights": (*table, 3), "bias": (3,), "variance": (3,)}:
             raise CheckpointError(f"{path} holds arrays of shapes {shapes}, which do not fit; {wanted}; make it again")
-        return cls(names, json.loads(metadata["contract"]), **tensors, story=json.loads(metadata["story"]), trunk=trunk)
+        return cls(tuple(names), contract, **tensors, story=story, trunk=trunk)
 
     @property
     def learnt(self) -> tuple[str, ...]:
