@@ -17,7 +17,8 @@ from affectstream.encoders.eeg.physiology import LEAST
 from affectstream.multimodal.recordings import Mark, Recording, open_recording
 from affectstream.multimodal.types import Observation, Trace
 
-REST = re.compile(r"\b(rest|resting|baseline|eyes?[ _-]?open)\b", re.IGNORECASE)
+REST = re.compile(r"(?<![a-z])(rest|resting|baseline|eyes?[ _-]?open)(?![a-z])", re.IGNORECASE)
+OVER = re.compile(r"(?<![a-z])(end|ends|ended|stop|stops|off|over)(?![a-z])", re.IGNORECASE)
 TEXTBOOK = (
     "valence from frontal alpha asymmetry and arousal from beta against alpha and the share of fast activity, both against "
     "the person's own baseline; dominance is not observed. Such signs say little of one person at one moment, so the intervals "
@@ -102,13 +103,13 @@ def all_windows(recording: Recording) -> Windows:
 
 
 def rest_stretches(marks: Sequence[Mark], duration: float) -> tuple[tuple[float, float], ...]:
-    """The stretches, (begin s, end s), whose mark speaks of rest, of a baseline or of open eyes.
+    """The stretches, (begin s, end s), whose mark speaks of rest, of a baseline or of open eyes, and not of its end.
 
     A mark without a length lasts until the next one.
     """
     found = []
     for k, mark in enumerate(marks):
-        if REST.search(mark.text):
+        if REST.search(mark.text) and not OVER.search(mark.text):
             following = (other.time for other in marks[k + 1 :] if other.time > mark.time)
             end = mark.time + mark.duration if mark.duration > 0 else next(following, duration)
             found.append((mark.time, min(end, duration)))

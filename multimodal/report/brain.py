@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 POINTS = 800  # columns that a panel can show
 NAMED = 40  # electrodes whose names fit beside the panel
+NOTHING = "#d9e4ee"
 COLOURS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#c8b900")  # viridis, slow to fast, the last one darker
 
 
@@ -22,7 +23,7 @@ def draw_bands(axes: "Axes", brain: Brain) -> None:
     level = 10 * np.log10(np.maximum(readable, 1e-30))
     for b, band in enumerate(brain.bands):
         course = _median(level[:, :, b])
-        time, course = _thin(brain.time, (course - _median(course[None])[0])[:, None])
+        time, course = on_a_clock(brain.time, (course - _median(course[None])[0])[:, None])
         axes.plot(time, course[:, 0], color=COLOURS[b % len(COLOURS)], linewidth=1.0, label=band)
     axes.axhline(0, color="#bbbbbb", linewidth=0.7)
     axes.set_ylabel("power, dB", weight="bold")
@@ -30,10 +31,11 @@ def draw_bands(axes: "Axes", brain: Brain) -> None:
 
 
 def draw_electrodes(axes: "Axes", brain: Brain) -> None:
-    """Quality by electrode and time: white where it could be read, dark where it could not."""
+    """Quality by electrode and time: white where it could be read, dark where it could not, blue where nothing is."""
     names = brain.recording.names
-    time, quality = _thin(brain.time, brain.quality)
-    half = (brain.time[1] - brain.time[0]) / 2 if len(brain.time) > 1 else 2.0
+    time, quality = on_a_clock(brain.time, brain.quality)
+    half = (time[1] - time[0]) / 2 if len(time) > 1 else 2.0
+    axes.set_facecolor(NOTHING)
     axes.imshow(
         quality.T,
         aspect="auto",
@@ -46,6 +48,24 @@ def draw_electrodes(axes: "Axes", brain: Brain) -> None:
     shown = range(0, len(names), -(-len(names) // NAMED))
     axes.set_yticks(list(shown), [names[k] for k in shown], fontsize=5)
     axes.set_ylabel("electrodes", weight="bold")
+    axes.set_title("dark: could not be read; blue: nothing recorded", loc="right", fontsize=7, pad=2)
+
+
+def on_a_clock(
+    time: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows ``values`` (n, k) at ``time`` (n,) s as at most :data:`POINTS` columns of equal length: their middles and medians.
+
+    NaN where a column has no row, as in a gap.
+    """
+    step = float(np.median(np.diff(time))) if len(time) > 1 else 4.0
+    begin, reach = time[0] - step / 2, time[-1] - time[0] + step
+    columns = int(np.clip(reach / step + 1e-6, 1, POINTS))
+    at = np.clip(((time - begin) * columns / reach).astype(int), 0, columns - 1)
+    out = np.full((columns, values.shape[1]), np.nan)
+    for column in np.unique(at):
+        out[column] = _median(values[at == column].T)
+    return begin + (np.arange(columns) + 0.5) * reach / columns, out
 
 
 def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -54,11 +74,3 @@ def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
     out = np.full(len(values), np.nan)
     out[known] = np.nanmedian(values[known], -1)
     return out
-
-
-def _thin(time: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """At most :data:`POINTS` of rows ``time`` (n,) and ``values`` (n, k): medians of equal runs."""
-    if len(time) <= POINTS:
-        return time, values
-    runs = np.array_split(np.arange(len(time)), POINTS)
-    return np.array([time[run].mean() for run in runs]), np.stack([_median(values[run].T) for run in runs])

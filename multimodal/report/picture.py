@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 POINTS = 1500  # a line holds no more than a screen can show
 FACES = 6
+GAP = 5.0  # s without a word of a source, across which no line is drawn
 COLOURS = {
     "face": "#d1495b",
     "text": "#3f7cac",
@@ -115,8 +116,7 @@ def _dimension(axes: "Axes", result: Result, d: int, dimension: str) -> None:
         else:
             faint = kind == "face" and source != f"face/{result.main_face}"
             axes.plot(
-                shown[0],
-                shown[1][:, d],
+                *_torn(shown[0], shown[1][:, d]),
                 color=COLOURS.get(kind, "#777777"),
                 linewidth=0.9,
                 alpha=0.35 if faint else 0.85,
@@ -171,6 +171,15 @@ def _words(axes: "Axes", words: list[tuple[float, float, str]], reach: tuple[flo
         axes.plot([begin, end], [0.1, 0.1], color=COLOURS["text"], linewidth=2.2, solid_capstyle="butt")
         if room >= 4:
             axes.text(begin, 0.3, line if len(line) <= room else line[: room - 1] + "…", fontsize=8, clip_on=True)
+
+
+def _torn(time: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A line (P,) with a point that is not drawn wherever two are more than :data:`GAP` apart, and than is usual."""
+    if len(time) < 2:
+        return time, values
+    steps = np.diff(time)
+    gaps = 1 + np.flatnonzero(steps > max(GAP, 2 * float(np.median(steps))))
+    return np.insert(time, gaps, time[gaps]), np.insert(values, gaps, np.nan)
 
 
 def _thin(trace: Trace) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
