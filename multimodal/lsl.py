@@ -54,7 +54,9 @@ class LiveRecording:
         self._notes = list(electrodes.notes)
         self._runs = Runs(rate)
         self._waiting: deque[tuple[NDArray[np.float64], NDArray[np.float32]]] = deque()
+        self._count = 0  # samples in _waiting
         self._lost = 0  # samples, for which there was no room
+        self._ready: deque[tuple[float, NDArray[np.float32]]] = deque()  # placed, and not yet given
         self._over = False
         self._told = threading.Condition()
         self._closed = threading.Event()
@@ -76,11 +78,13 @@ class LiveRecording:
         """The samples as they come: modality "eeg", ``data`` (n, channels) float32 in volts, what is not finite NaN.
 
         ``start`` is seconds since the stream was opened, on the clock of the machine that sends, brought to ours by
-        LSL's time correction. The first chunk of a run holds at least 1 s, so that jitter does not shift it; the others
-        what has come since the last. A run ends where samples were lost, and where its even count and the clock are
-        0.1 s apart. Ends when the stream does, or after :meth:`close`; what was received before is still given. A stream
-        that is silent and no longer answers has ended. Every sample is given once, whoever asks; ask from one thread. Raises SignalError if the
-        stream's rate is so far from what it calls it that no window of EEG would be whole.
+        LSL's time correction. The first chunk of a run holds at least 1 s where there is as much, so that jitter does
+        not shift it; the others hold what has come since. A run ends where samples were lost, and where its even count
+        and the clock are 0.1 s apart.
+
+        Ends when the stream does, also if it is silent and no longer answers, or after :meth:`close`; what was received
+        before is still given. Every sample is given once, whoever asks; ask from one thread. Raises SignalError if the
+        stream's rate is so far from what it calls it that hardly a window of EEG would be whole.
         """
         over = False
         while not over:
@@ -88,10 +92,13 @@ class LiveRecording:
                 self._told.wait_for(lambda: self._waiting or self._over)
                 parts, over = list(self._waiting), self._over
                 self._waiting.clear()
+                self._count = 0
             stamps = np.concatenate([np.empty(0), *(stamps for stamps, _ in parts)])
             none = np.empty((0, len(self.names)), np.float32)
             data = np.concatenate([none, *(data for _, data in parts)])
-            for start, samples in self._runs.take(stamps, data, ended=over):
+            self._ready.extend(self._runs.take(stamps, data, ended=over))
+            while self._ready:
+                start, samples = self._ready.popleft()
                 yield Chunk("eeg", start, self.rate, samples)
 
     def close(self) -> None:
@@ -140,10 +147,13 @@ class LiveRecording:
         data[~np.isfinite(data)] = np.nan
         with self._told:
             self._waiting.append((stamps, data))
-            waiting = sum(len(stamps) for stamps, _ in self._waiting)
-            while waiting > BUFFERED * self.rate:
-                lost = len(self._waiting.popleft()[0])
-                waiting -= lost
+            self._count += len(stamps)
+            while (over := self._count - round(BUFFERED * self.rate)) > 0:
+                stamps, data = self._waiting.popleft()
+                lost = min(over, len(stamps))
+                if lost < len(stamps):
+                    self._waiting.appendleft((stamps[lost:], data[lost:]))
+                self._count -= lost
                 self._lost += lost
             self._told.notify_all()
 
@@ -222,8 +232,8 @@ def _described(info: Any) -> list[tuple[str, str, str]]:
     """(label, type, unit) of every channel of the stream; "ch1", "ch2" and so on, and empty, where it does not say."""
     columns = []
     for said in (info.get_channel_names(), info.get_channel_types(), info.get_channel_units()):
-        whole = said is not None and len(said) == info.n_channels
-        columns.append([text or "" for text in said] if whole else [""] * info.n_channels)
+        whole = said if said and len(said) == info.n_channels else [""] * info.n_channels
+        columns.append([text or "" for text in whole])
     return [
         (label.strip() or f"ch{at + 1}", kind.strip(), unit)
         for at, (label, kind, unit) in enumerate(zip(*columns, strict=True))

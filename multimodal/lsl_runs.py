@@ -78,6 +78,7 @@ class Runs:
                 kept = max(0, end - self._second)
                 self._late = self._late[kept:]
                 break
+            self._short = 0 if torn else self._short
             self._late, self._begun = self._late[end:], None
         return given
 

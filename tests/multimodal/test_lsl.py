@@ -149,10 +149,17 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     )
     before = os.environ.get("LSLAPICFG")
     os.environ["LSLAPICFG"] = str(path)
-    yield pytest.importorskip("mne_lsl.lsl", reason="mne-lsl is not installed: pip install 'affectstream[live]'")
-    os.environ.pop("LSLAPICFG")
-    if before is not None:
-        os.environ["LSLAPICFG"] = before
+    try:
+        api = pytest.importorskip("mne_lsl.lsl", reason="mne-lsl is not installed: pip install 'affectstream[live]'")
+        trial = api.StreamOutlet(api.StreamInfo("trial", "EEG", 1, RATE, "float32", "trial"))
+        if not api.resolve_streams(5.0, name="trial"):
+            pytest.skip("LSL finds no stream on this machine's loopback")
+        del trial
+        yield api
+    finally:
+        os.environ.pop("LSLAPICFG")
+        if before is not None:
+            os.environ["LSLAPICFG"] = before
 
 
 Outlet = Callable[..., Any]
@@ -201,8 +208,8 @@ def push(outlet: Any, data: Any, stamps: NDArray[np.float64], size: int = 100) -
 
 
 def received(live: LiveRecording, count: int) -> list[Chunk]:
-    """The chunks of ``live`` until ``count`` samples have come, after which it is closed."""
-    chunks = []
+    """The chunks of ``live`` until ``count`` samples have come, after which it is closed; asked for in two turns."""
+    chunks = [next(live.chunks())]
     for chunk in live.chunks():
         chunks.append(chunk)
         if sum(map(len, chunks)) >= count - round(live.rate):
@@ -233,7 +240,7 @@ def test_all_samples_arrive_once_in_order_and_score_as_offline(api: Any, outlet:
     np.testing.assert_allclose(samples, data * 1e-6, rtol=1e-6)
     times = np.concatenate([chunk.times for chunk in chunks])
     np.testing.assert_allclose(times - times[0], np.arange(len(data)) / RATE, atol=1e-9)
-    assert times[0] == pytest.approx(elapsed, abs=0.005)
+    assert times[0] == pytest.approx(elapsed, abs=0.05)
 
     offline = scored([Chunk("eeg", times[0], RATE, (data * 1e-6).astype(np.float32))], NAMES)
     online = scored(chunks, live.names)
@@ -244,14 +251,18 @@ def test_all_samples_arrive_once_in_order_and_score_as_offline(api: Any, outlet:
 
 
 def test_a_gap_begins_a_new_run_and_the_end_of_the_stream_ends_it(api: Any, outlet: Outlet) -> None:
-    source, data = outlet(), brain(20)
+    """What an app that says much sends: whole nanovolts, with an accelerometer and an electrode twice."""
+    source = outlet(("EEG T3-REF", "AccX", "cz", "Cz"), "nV", ["EEG", "ACC", "EEG", "EEG"], dtype="int32")
+    data = np.random.default_rng(4).integers(-90_000, 90_000, (20 * RATE, 4)).astype(np.int32)
     stamps = api.local_clock() + np.arange(len(data)) / RATE + 2.5 * (np.arange(len(data)) >= 1000)
     with open_lsl(source.called) as live:
+        assert live.names == ("T7", "Cz")
+        assert any("AccX (ACC)" in note for note in live.notes) and any("the same name: Cz" in n for n in live.notes)
         push(source, data, stamps)
         time.sleep(0.5)
         del source
         chunks = list(live.chunks())
-    np.testing.assert_allclose(np.concatenate([chunk.data for chunk in chunks]), data * 1e-6, rtol=1e-6)
+    np.testing.assert_allclose(np.concatenate([c.data for c in chunks]), data[:, [0, 2]] * 1e-9, rtol=1e-6)
     times = np.concatenate([chunk.times for chunk in chunks])
     np.testing.assert_allclose(times - times[0], stamps - stamps[0], atol=0.002)
     assert any(note.startswith("1 gap of 2.5 s in all, the last after ") for note in live.notes)
@@ -259,43 +270,30 @@ def test_a_gap_begins_a_new_run_and_the_end_of_the_stream_ends_it(api: Any, outl
     assert list(live.chunks()) == []
 
 
-def test_numbers_become_volts_and_other_channels_are_left_out(api: Any, outlet: Outlet) -> None:
-    """What an app that says little sends, and one that says much: whole nanovolts, with an accelerometer."""
-    bare = outlet(("", "", ""), None, dtype="float64", rate=250)
-    full = outlet(("EEG T3-REF", "AccX", "cz", "Cz"), "nV", ["EEG", "ACC", "EEG", "EEG"], dtype="int32")
-    with open_lsl(bare.called) as one, open_lsl(full.called) as two:
-        assert one.names == ("ch1", "ch2", "ch3") and one.rate == 250
-        assert "the stream does not say in what unit it is; taken as microvolts" in one.notes
-        assert two.names == ("T7", "Cz")
-        assert any("AccX (ACC)" in note for note in two.notes) and any("the same name: Cz" in n for n in two.notes)
-        data = np.random.default_rng(3).normal(0, 20, (500, 3))
-        data[100, 1] = np.inf
-        whole = np.random.default_rng(4).integers(-90_000, 90_000, (500, 4)).astype(np.int32)
-        push(bare, data, api.local_clock() + np.arange(500) / 250)
-        push(full, whole, api.local_clock() + np.arange(500) / RATE)
-        first = np.concatenate([chunk.data for chunk in received(one, 500)])
-        second = np.concatenate([chunk.data for chunk in received(two, 500)])
-    np.testing.assert_allclose(first, np.where(np.isinf(data), np.nan, data) * 1e-6, rtol=1e-6)
-    np.testing.assert_allclose(second, whole[:, [0, 2]] * 1e-9, rtol=1e-6)
-
-
 def test_a_slow_reader_is_told_what_it_lost(api: Any, outlet: Outlet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an app that says little, and has a second stream of the same name, which is no EEG."""
     monkeypatch.setattr(lsl, "BUFFERED", 5.0)
-    source, data = outlet(), brain(12)
-    with open_lsl(source.called) as live:
-        push(source, data, api.local_clock() + np.arange(len(data)) / RATE)
+    source = outlet(("", "", ""), None, dtype="float64", rate=250)
+    light = outlet(("IR", "red"), None, kind="PPG", called=source.called)
+    data = np.random.default_rng(3).normal(0, 20, (12 * 250, 3))
+    data[-100, 1] = np.inf
+    with open_lsl(light.called) as live:
+        assert live.names == ("ch1", "ch2", "ch3") and live.rate == 250
+        assert "the stream does not say in what unit it is; taken as microvolts" in live.notes
+        push(source, data, api.local_clock() + np.arange(len(data)) / 250)
         time.sleep(0.5)
         live.close()
         samples = np.concatenate([chunk.data for chunk in live.chunks()])
-    assert 3 * RATE < len(samples) <= 5 * RATE
-    np.testing.assert_allclose(samples, data[-len(samples) :] * 1e-6, rtol=1e-6)
-    note = f"{(len(data) - len(samples)) / RATE:.1f} s of samples were lost, as the reader was too slow"
-    assert any(text.startswith(note) for text in live.notes)
+    assert len(samples) == 5 * 250
+    expected = np.where(np.isinf(data), np.nan, data)[-5 * 250 :] * 1e-6
+    np.testing.assert_allclose(samples, expected, rtol=1e-6)
+    assert any(note.startswith("7.0 s of samples were lost, as the reader was too slow") for note in live.notes)
 
 
 def test_what_cannot_be_opened_is_said(outlet: Outlet) -> None:
     marks = outlet(("mark",), None, kind="Markers", rate=0, dtype="string")
     nothing = outlet(("AccX", "AccY"), None, called=f"band {uuid.uuid4()}")
+    twins = [outlet(NAMES[:count], called=f"twin of {marks.called}") for count in (2, 3)]
     with pytest.raises(SignalError, match=r"no LSL stream is called 'cap'; there are .*\(Markers\)") as refused:
         open_lsl("cap", timeout=0.5)
     assert repr(marks.called) in str(refused.value) and repr(nothing.called) in str(refused.value)
@@ -303,19 +301,11 @@ def test_what_cannot_be_opened_is_said(outlet: Outlet) -> None:
         open_lsl(marks.called)
     with pytest.raises(SignalError, match="has no EEG channel, but AccX, AccY"):
         open_lsl(nothing.called)
+    with pytest.raises(SignalError, match="2 LSL streams are called"):
+        open_lsl(twins[0].called)
     for timeout in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="wanted a positive number"):
             open_lsl("cap", timeout=timeout)
-
-
-def test_of_streams_of_one_name_it_is_the_eeg_and_two_are_too_many(outlet: Outlet) -> None:
-    light = outlet(("IR", "red"), None, kind="PPG")
-    eeg = outlet(called=light.called)
-    with open_lsl(eeg.called) as live:
-        assert live.names == NAMES
-    again = outlet(("Fz", "Pz"), called=light.called)
-    with pytest.raises(SignalError, match="2 LSL streams are called"):
-        open_lsl(again.called)
 
 
 def test_without_mne_lsl_it_says_what_to_install() -> None:
