@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from affectstream.multimodal.types import SignalError
 
 Parts = Iterable[tuple[int, int]]  # stretches of a file: the first sample, and the sample after the last
 Reader = Callable[[Parts], Iterator[NDArray[np.floating[Any]]]]
@@ -117,6 +119,70 @@ def electrodes(labels: Sequence[str]) -> tuple[dict[int, str], tuple[str, ...]]:
     if none and kept:
         notes.append(f"no name is of the 10-20 system, and names are as in the file: {listed(list(kept.values()))}")
     return kept, tuple(notes)
+
+
+# LSL and XDF say a channel's unit in words, which nothing prescribes; MNE-LSL says the power of ten of volts.
+_UNITS = {"v": 1.0, "mv": 1e-3, "uv": 1e-6, "nv": 1e-9}
+_WORDS = {"micro": "u", "milli": "m", "nano": "n", "µ": "u", "μ": "u", "volts": "v", "volt": "v"}
+
+
+def volts(unit: str) -> float:
+    """How many volts ``unit`` is, or NaN.
+
+    >>> volts("microvolts"), volts("mV"), volts("-6"), volts("0"), volts("")
+    (1e-06, 0.001, 1e-06, 1.0, nan)
+    """
+    short = unit.lower().strip()
+    if short in ("0", "-3", "-6", "-9"):
+        return float(f"1e{short}")
+    for word, letter in _WORDS.items():
+        short = short.replace(word, letter)
+    return _UNITS.get(short.strip(), np.nan)
+
+
+class Electrodes(NamedTuple):
+    """The C electrodes of a stream: ``picks``, their positions; ``names``; ``scale`` (C,), their unit in volts; notes."""
+
+    picks: list[int]
+    names: tuple[str, ...]
+    scale: NDArray[np.float64]
+    notes: tuple[str, ...]
+
+
+def described_electrodes(source: str, described: Sequence[tuple[str, str, str]]) -> Electrodes:
+    """The electrodes among the channels that ``source`` describes by (label, type, unit), each empty if it is not said.
+
+    Where no unit is known, it is taken to be microvolts. Raises SignalError if there is no electrode.
+    """
+    labels = [label for label, _, _ in described]
+    typed = [at for at, (_, kind, _) in enumerate(described) if kind.lower() in ("", "eeg")]
+    typed = typed or list(range(len(labels)))
+    notes = []
+    others = [f"{described[at][0]} ({described[at][1]})" for at in range(len(labels)) if at not in typed]
+    if others:
+        notes.append(f"left out, as the stream says that they are no EEG: {listed(others)}")
+    kept, more = electrodes([labels[at] for at in typed])
+    if not kept:
+        raise SignalError(
+            f"{source} has no EEG channel, but {listed(labels, 40)}; wanted electrodes; name them in the stream"
+        )
+    picks = [typed[at] for at in kept]
+    scale = np.array([volts(described[at][2]) for at in picks])
+    if np.isnan(scale).any():
+        notes.append("the stream does not say in what unit it is; taken as microvolts")
+        scale = np.where(np.isnan(scale), 1e-6, scale)
+    return Electrodes(picks, tuple(kept.values()), scale, (*notes, *more))
+
+
+def stays_late(late: NDArray[np.float64], at: int, first: int, second: int, least: float) -> bool:
+    """Were samples lost before sample ``at``, and not only late?
+
+    ``late`` (n,) s is by how much each sample's stamp lies behind an even count. A sample that was late is followed by
+    some that are early; of lost ones the delay stays. So what counts is whether the medians of the ``second`` samples
+    before, from ``first`` on, and after differ by more than ``least`` s.
+    """
+    before, after = late[max(first, at - second) : at], late[at : at + second]
+    return bool(abs(np.median(after) - np.median(before)) > least)
 
 
 def in_order(runs: Iterable[Run], rate: float) -> tuple[Run, ...]:

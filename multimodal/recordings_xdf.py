@@ -14,13 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.recordings_signal import Mark, Parts, Run, Signal, electrodes, in_order, listed, place
+from affectstream.multimodal.recordings_signal import (
+    Mark,
+    Parts,
+    Run,
+    Signal,
+    described_electrodes,
+    in_order,
+    listed,
+    place,
+    stays_late,
+)
 from affectstream.multimodal.types import SignalError
 
-_UNITS = {"v": 1.0, "mv": 1e-3, "uv": 1e-6, "nv": 1e-9}
-_WORDS = {"micro": "u", "milli": "m", "nano": "n", "µ": "u", "μ": "u", "volts": "v", "volt": "v"}
-_LOST = 4  # samples; fewer are no gap
-_JITTER = 4  # standard deviations of the stamps that a gap exceeds
+LOST = 4  # samples; fewer are no gap
+JITTER = 4  # standard deviations of the stamps that a gap exceeds
 _DRIFT = 0.02  # s over the longest stretch, by which the rate in the header may be off before it is measured instead
 
 Stream = dict[str, Any]
@@ -35,23 +43,8 @@ def read_xdf(path: Path) -> Signal:
     notes: list[str] = []
     streams = _loaded(path, notes)
     stream = _eeg_stream(path, streams, notes)
-    described = _channels(stream)
-    labels = [label for label, _, _ in described]
-    typed = [at for at, (_, kind, _) in enumerate(described) if kind.lower() in ("", "eeg")]
-    typed = typed or list(range(len(labels)))
-    others = [f"{described[at][0]} ({described[at][1]})" for at in range(len(labels)) if at not in typed]
-    if others:
-        notes.append(f"left out, as the file says that they are no EEG: {listed(others)}")
-    kept, more = electrodes([labels[at] for at in typed])
-    if not kept:
-        raise SignalError(
-            f"{path} has no EEG channel, but {listed(labels, 40)}; wanted electrodes; name them in the stream"
-        )
-    picks = [typed[at] for at in kept]
-    scale = np.array([_volts(described[at][2]) for at in picks])
-    if np.isnan(scale).any():
-        notes.append("the stream does not say in what unit it is; taken as microvolts")
-        scale = np.where(np.isnan(scale), 1e-6, scale)
+    picks, names, scale, said = described_electrodes(str(path), _channels(stream))
+    notes += said
     stamps = np.asarray(stream["time_stamps"], np.float64)
     nominal = float(_text(stream["info"], "nominal_srate"))
     timed = int(np.isfinite(stamps).sum())
@@ -73,7 +66,7 @@ def read_xdf(path: Path) -> Signal:
     def read(parts: Parts) -> Iterator[NDArray[np.floating[Any]]]:
         return (data[first:end, picks] * scale for first, end in parts)
 
-    return Signal(tuple(kept.values()), rate, runs, marks, (*notes, *more), read)
+    return Signal(names, rate, runs, marks, tuple(notes), read)
 
 
 def _loaded(path: Path, notes: list[str]) -> list[Stream]:
@@ -175,18 +168,6 @@ def _text(entry: dict[str, Any], key: str) -> str:
     return str(values[0]).strip() if values and values[0] is not None else ""
 
 
-def _volts(unit: str) -> float:
-    """How many volts ``unit`` is, or NaN.
-
-    >>> _volts("microvolts"), _volts("mV"), _volts("")
-    (1e-06, 0.001, nan)
-    """
-    short = unit.lower()
-    for word, letter in _WORDS.items():
-        short = short.replace(word, letter)
-    return _UNITS.get(short.strip(), np.nan)
-
-
 def _marks(stream: Stream, origin: float) -> list[Mark]:
     """The samples of a stream of marks; none of a stream that is sampled evenly and not of text."""
     text = _text(stream["info"], "channel_format") == "string"
@@ -207,12 +188,10 @@ def _evenly(stamps: NDArray[np.float64], nominal: float) -> tuple[float, list[Ru
     late = stamps - step * np.arange(len(stamps))  # constant, but for jitter, where nothing is lost
     whole = late[: len(late) // second * second].reshape(-1, second)
     jitter = 1.4826 * float(np.median(abs(whole - np.median(whole, 1, keepdims=True))))
-    least = max(_LOST * step, _JITTER * jitter)
+    least = max(LOST * step, JITTER * jitter)
     breaks = [0]
     for at in np.flatnonzero(abs(np.diff(late)) > least) + 1:
-        # A sample that was late is followed by some that are early; of lost ones the delay stays.
-        before, after = late[max(breaks[-1], at - second) : at], late[at : at + second]
-        if abs(np.median(after) - np.median(before)) > least:
+        if stays_late(late, int(at), breaks[-1], second, least):
             breaks.append(int(at))
     pieces = list(zip(breaks, [*breaks[1:], len(stamps)], strict=True))
     spans = [(b - a, _slope(stamps[a:b])) for a, b in pieces if b - a > 1]

@@ -91,7 +91,7 @@ RULES = [
     Rule(
         "heavy libraries are imported where they are used",
         "*",
-        ("decord", "av", "mne", "matplotlib", "pyarrow", "faster_whisper", "ctranslate2", "soundfile"),
+        ("decord", "av", "mne", "mne_lsl", "matplotlib", "pyarrow", "faster_whisper", "ctranslate2", "soundfile"),
         top_only=True,
     ),
     Rule(
@@ -212,6 +212,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DISTRIBUTION = {
     "cv2": "opencv-python-headless",
     "faster_whisper": "faster-whisper",
+    "mne_lsl": "mne-lsl",
     "pytorch_lightning": "pytorch-lightning",
     "sklearn": "scikit-learn",
 }
@@ -255,6 +256,7 @@ HEAVY = (
     "matplotlib",
     "onnxruntime",
     "mne",
+    "mne_lsl",
     "pyarrow",
     "pytorch_lightning",
     "timm",
@@ -263,7 +265,8 @@ HEAVY = (
 
 
 @pytest.mark.parametrize(
-    "module", ["multimodal", "multimodal.cli", "multimodal.types", "multimodal.metrics", "datasets.base"]
+    "module",
+    ["multimodal", "multimodal.cli", "multimodal.types", "multimodal.metrics", "multimodal.lsl", "datasets.base"],
 )
 def test_importing_it_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, affectstream.{module}; print(*sorted(set(sys.modules) & set({HEAVY})))"

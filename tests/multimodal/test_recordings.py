@@ -383,7 +383,7 @@ def test_xdf_is_read_with_its_units_types_and_marks(tmp_path: Path) -> None:
     np.testing.assert_allclose(samples(recording), data, rtol=1e-5)
     assert [mark.text for mark in recording.marks] == ["start", "5", "6", "<b> & ü"]
     assert [mark.time for mark in recording.marks] == pytest.approx([-0.5, 1, 2, 4])
-    assert recording.notes == ("left out, as the file says that they are no EEG: X (ACC)",)
+    assert recording.notes == ("left out, as the stream says that they are no EEG: X (ACC)",)
     packed = tmp_path / "b.xdf.gz"
     packed.write_bytes(gzip.compress(path.read_bytes()))
     np.testing.assert_array_equal(samples(open_recording(packed)), samples(recording))
