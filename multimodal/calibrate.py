@@ -1,8 +1,8 @@
 """Learn one person's EEG from rated stretches of a recording, and refuse to where there is nothing to learn.
 
-A ridge regression of a trial's mean band entropies, or of a trunk's mean embedding, to its rating. Whether it beats knowing nothing is asked of trials it did
-not see, against the mean rating and against a straight line in time (a session drifts, and ratings with it), and by chance:
-the same with ratings made up. A brain that drifts is a clock, and a clock tells ratings that resemble their neighbours: so
+A ridge regression of a trial's mean band entropies, or of a trunk's mean embedding, to its rating. Whether it beats knowing
+nothing is asked of trials it did not see, against the mean rating and against a straight line in time (a session drifts, and
+ratings with it), and by chance: the same with ratings made up. A brain that drifts is a clock, and a clock tells ratings that resemble their neighbours: so
 the ratings that are made up drift like the given ones, and resemble their neighbours as much.
 """
 
@@ -98,7 +98,7 @@ def calibrate(
     for source, values in features.items():
         parts, verdicts = _fit(values, trials, CHANCE / len(features), seed)
         story = {"trials": len(used), "verdicts": {name: verdict._asdict() for name, verdict in verdicts.items()}}
-        model = PersonalModel(tuple(names), definition.contract(), *parts, story, source)
+        model = PersonalModel(tuple(names), definition.contract(), **parts, story=story, trunk=source)
         fitted.append(Calibration(model if model.learnt else None, verdicts, len(used)))
     return max(fitted, key=_merit)
 
@@ -113,7 +113,7 @@ class Trials(NamedTuple):
 
 def _fit(
     values: NDArray[np.float64], trials: Trials, chance: float, seed: int
-) -> tuple[tuple[NDArray[np.float64], ...], dict[str, Verdict]]:
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, Verdict]]:
     """Mean, sd, weights, bias and variance of a :class:`PersonalModel` of ``values`` (w, C, B), and the verdicts.
 
     ``chance`` is shared out among the dimensions that are rated.
@@ -136,7 +136,8 @@ def _fit(
             weights[:, d] = _ridge((trial[at] - mean) / sd, y[:, None] - y.mean())[:, 0]
             bias[d], variance[d] = y.mean(), error
     shape = values.shape[1:]
-    return (mean.reshape(shape), sd.reshape(shape), weights.reshape(*shape, 3), bias, variance), verdicts
+    parts = {"mean": mean.reshape(shape), "sd": sd.reshape(shape), "weights": weights.reshape(*shape, 3)}
+    return parts | {"bias": bias, "variance": variance}, verdicts
 
 
 def _merit(found: Calibration) -> tuple[int, float]:

@@ -39,7 +39,8 @@ def functionals(quartets: NDArray[np.floating], presence: NDArray[np.floating]) 
     if voiced.sum() < LEAST:
         voiced = np.ones(len(frames), bool)
     first, last = np.flatnonzero(voiced)[[0, -1]]
-    course = dct(frames[first : last + 1], axis=2, norm="ortho")[:, :, :COEFFICIENTS].reshape(last + 1 - first, -1)
+    spectrum = np.asarray(dct(frames[first : last + 1], axis=2, norm="ortho"), np.float32)
+    course = spectrum[:, :, :COEFFICIENTS].reshape(len(spectrum), -1)
     heard = course[voiced[first : last + 1]]
     change = (course[3:] - course[:-3]) / 3
     ranked = np.sort(heard, axis=0)

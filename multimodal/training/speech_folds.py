@@ -228,8 +228,10 @@ def read_folds(
 
 def _read(run: Path, fold: Fold, condition: str) -> tuple[NDArray[np.int64], Affect]:
     with np.load(run / "folds" / fold.file, allow_pickle=False) as file:
-        parts = [torch.from_numpy(file[f"{condition}: {name}"]) for name in ("mean", "log_var", "logits")]
-        return file["clip"], Affect(*parts, torch.empty(len(parts[0]), 0))
+        mean, log_var, logits = (
+            torch.from_numpy(file[f"{condition}: {name}"]) for name in ("mean", "log_var", "logits")
+        )
+        return file["clip"], Affect(mean, log_var, logits, torch.empty(len(mean), 0))
 
 
 _opened: dict[str, Corpus] = {}  # in a worker, so that frames are opened once

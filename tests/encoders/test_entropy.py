@@ -199,10 +199,11 @@ def test_the_mean_is_that_of_sound_electrodes_piece_by_piece() -> None:
     whole = passed.copy()
     refer(passed, np.array([40, 30]), "average")
     np.testing.assert_allclose(passed, wanted, atol=1e-12)
-    for left, reference in ((whole[..., :7], "average"), (whole, "recorded")):
-        before = left.copy()
-        refer(left, np.array([40, 30]), reference)
-        np.testing.assert_array_equal(left, before)
+    few, before = whole[..., :7].copy(), whole.copy()
+    refer(few, np.array([40, 30]), "average")
+    refer(whole, np.array([40, 30]), "recorded")
+    np.testing.assert_array_equal(few, before[..., :7])
+    np.testing.assert_array_equal(whole, before)
 
 
 def test_the_mean_is_that_of_the_electrodes_that_are_there() -> None:

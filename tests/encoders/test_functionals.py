@@ -26,7 +26,7 @@ def test_they_are_those_of_numpy() -> None:
     level[:, 0] -= level[:, 0].mean()
     for component in (0, 5):
         for coefficient in (0, 7, 19):
-            course = dct(level[:, component], axis=1, norm="ortho")[:, coefficient]
+            course = np.asarray(dct(level[:, component], axis=1, norm="ortho"))[:, coefficient]
             steps = np.array([(course[t + 3] - course[t]) / 3 for t in range(87)])
             wanted = [course.mean(), course.std(), abs(steps).mean(), steps.std()]
             wanted += [float(np.percentile(course, p)) for p in (5, 25, 75, 95)]
