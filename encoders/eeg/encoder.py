@@ -81,7 +81,8 @@ class EEGEncoder:
         state = replace(state, time=(*state.time, windows.time), signs=(*state.signs, found))
         if not self._causal:
             return state, []
-        return state, [self._so_far(state, len(windows.time))]
+        state = replace(state, time=(np.concatenate(state.time),), signs=(_joined(state.signs),))
+        return state, [self._so_far(state.time[0], state.signs[0], len(windows.time))]
 
     def finish(self, state: Sensing) -> tuple[Sensing, list[Observation]]:
         """End the recording: what waited for it, judged against the baseline of all of it or of the rest stretches."""
@@ -96,9 +97,8 @@ class EEGEncoder:
             return False
         return bool((self._at_rest(np.concatenate(state.time), _joined(state.signs)).windows >= LEAST).any())
 
-    def _so_far(self, state: Sensing, new: int) -> Observation:
+    def _so_far(self, time: NDArray[np.float64], found: Signs, new: int) -> Observation:
         """The last ``new`` windows, each against the baseline of all up to it."""
-        time, found = np.concatenate(state.time), _joined(state.signs)
         rows = []
         for k in range(len(time) - new, len(time)):
             past = Signs(found.value[: k + 1], found.quality[: k + 1])

@@ -79,7 +79,9 @@ def _brain(brain: Brain) -> dict[str, Any]:
         "electrodes": {
             name: round(float(quality), 4) for name, quality in zip(brain.recording.names, read, strict=True)
         },
-        "baseline": [[round(begin, 3), round(end, 3)] for begin, end in brain.rest] or "the whole recording",
+        "baseline": None
+        if brain.model is not None
+        else [[round(begin, 3), round(end, 3)] for begin, end in brain.rest] or "the whole recording",
     }
 
 

@@ -273,7 +273,7 @@ def test_from_a_session_to_a_model_that_scores_the_next(tmp_path: Path, capsys: 
     arguments = ["--eeg-model", str(out), "--out", str(tmp_path / "scored")]
     assert main(["score", str(second), *arguments]) == 0
     summary = json.loads((tmp_path / "scored" / "two_raw.summary.json").read_text())
-    assert summary["found"]["eeg"]["how"] == result.brain.how
+    assert summary["found"]["eeg"]["how"] == result.brain.how and summary["found"]["eeg"]["baseline"] is None
     with pytest.raises(SignalError, match="wanted at least half"):
         EEGEncoder(("Pz", "P3", "P4"), RATE, model=PersonalModel.load(out))
 
@@ -336,13 +336,16 @@ def test_ratings_as_spreadsheets_write_them(tmp_path: Path) -> None:
 def test_what_is_wrong_with_a_call_is_one_line_and_nothing_is_left(tmp_path: Path, capsys) -> None:
     path = write(tmp_path, person(0, 8)[0])
     labels, out = tmp_path / "r.csv", tmp_path / "out" / "m.safetensors"
-    labels.write_text(f"{HEAD}\n0,12,0.1,0.2\n")
-    for recording, extra, code, says in (
-        (path, [], 1, "wanted at least 8"),
-        (tmp_path / "absent.edf", [], 1, "does not exist"),
-        (path, ["--scale", "9", "1"], 2, "wanted the lowest rating, then the highest"),
-        (path, ["--out", "mine.pt"], 2, "ends in .safetensors"),
+    for recording, rows, extra, code, says in (
+        (path, "0,12,0.1,0.2", [], 1, "wanted at least 8"),
+        (path, "0,12,0.1,0.2\n100,130,0.1,0.2", [], 1, "line 3: the stretch 100 to 130 s is not in the recording"),
+        (path, "0,12,0.1,0.2\n11,20,0.1,0.2", [], 1, "overlap"),
+        (path, "0,12,5,7", [], 1, "valence is 5; wanted -1 to 1; give the scale as --scale 1 9"),
+        (tmp_path / "absent.edf", "", [], 1, "does not exist"),
+        (path, "", ["--scale", "9", "1"], 2, "wanted the lowest rating, then the highest"),
+        (path, "", ["--out", "mine.pt"], 2, "ends in .safetensors"),
     ):
+        labels.write_text(f"{HEAD}\n{rows}\n")
         arguments = ["calibrate", str(recording), "--labels", str(labels), "--out", str(out), *extra]
         assert main(arguments) == code
         error = capsys.readouterr().err
