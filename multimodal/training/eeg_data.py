@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from tqdm import tqdm
 
 from affectstream.datasets.dasps import Dasps
@@ -29,6 +30,7 @@ from affectstream.datasets.splits import (
     within_subject_trials,
 )
 from affectstream.encoders.eeg.entropy import DEFAULT, RBTRANSFORMER, Entropy, entropy
+from affectstream.encoders.eeg.network import ElectrodeTransformer
 from affectstream.multimodal.montages import DEAP32, EPOC14, SEED62
 from affectstream.multimodal.training.module import Batch, FoldData
 from affectstream.multimodal.types import DIMENSIONS, SignalError
@@ -103,7 +105,7 @@ class EEGData(FoldData):
         known: NDArray[np.bool_]
         if self.learnt == "vad":
             self.classes = ()
-            known = np.isfinite(vad).any(1)
+            known = np.asarray(np.isfinite(vad).any(1))
         elif self.learnt == "label":
             self.classes = tuple(sorted({str(name) for name in label if name}))
             target = np.array([self.classes.index(name) if name else -1 for name in label.tolist()], np.int64)
@@ -151,6 +153,15 @@ class EEGData(FoldData):
 
     def features(self) -> NDArray[np.floating]:
         return self.samples.inputs["entropy"].flatten(1).numpy()
+
+    def check(self, network: nn.Module) -> None:
+        """Raises ValueError for a network that lists other electrodes, or the same in another order."""
+        names = CORPORA[self.corpus][1]
+        if not isinstance(network, ElectrodeTransformer) or network.shape.electrodes != names:
+            got = network.shape.electrodes if isinstance(network, ElectrodeTransformer) else type(network).__name__
+            raise ValueError(
+                f"the network has the electrodes {got}; {self.corpus} wants an ElectrodeTransformer with {names}, in this order"
+            )
 
     def describe(self) -> dict[str, Any]:
         return {

@@ -18,9 +18,17 @@ if TYPE_CHECKING:
 
 CONFIG = "config.yaml"
 PLACES = ("config", "out", "folds")  # of a call, not of a run: these may differ when it is continued
-OURS = (  # options of Lightning's Trainer that the run sets
-    *("logger", "callbacks", "enable_checkpointing", "enable_model_summary", "enable_progress_bar"),
-    *("num_sanity_val_steps", "default_root_dir"),
+OURS = (  # options of Lightning's Trainer that the run sets, or that would leave samples out
+    *("logger", "callbacks", "enable_checkpointing", "enable_model_summary", "enable_progress_bar", "default_root_dir"),
+    *(
+        "num_sanity_val_steps",
+        "fast_dev_run",
+        "barebones",
+        "limit_val_batches",
+        "limit_test_batches",
+        "limit_predict_batches",
+    ),
+    *("devices", "num_nodes", "strategy", "use_distributed_sampler", "sync_batchnorm"),
 )
 
 
@@ -28,7 +36,9 @@ def run(arguments: list[str]) -> int:
     """Train as ``arguments`` say; 0 if it was done, 1 if the data could not be used or written, 2 if the call was wrong."""
     try:
         from jsonargparse import ArgumentError
-        from pytorch_lightning.utilities.exceptions import MisconfigurationException
+        from pytorch_lightning.utilities.exceptions import (
+            MisconfigurationException,  # pyright: ignore[reportPrivateImportUsage]
+        )
 
         from affectstream.multimodal.training.fit_table import LEAKY, lines, results
         from affectstream.multimodal.training.folds import train_folds
@@ -103,10 +113,10 @@ def settings(parser: "ArgumentParser", asked: "Namespace") -> str:
 
 
 def refuse_another(out: Path, config: str) -> None:
-    """Raise ValueError if the folder ``out`` holds a run of other :func:`settings` than ``config``."""
+    """Raise ValueError if the folder ``out`` holds folds of other :func:`settings` than ``config``."""
     path = out / CONFIG
-    if not path.exists():
-        return
+    if not any(out.glob("fold-*/answers.npz")) or not path.exists():
+        return  # nothing that would be mixed up
     before = path.read_text(encoding="utf-8").splitlines()
     if before != config.splitlines():
         changed = [line.strip() for line in config.splitlines() if line not in before]
@@ -139,6 +149,7 @@ def _parser() -> "ArgumentParser":
         description="Train a network on every fold of a split, as a preset says, and print what it is worth on what was held "
         "out. A run that was broken off goes on where it stopped.",
         exit_on_error=False,
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--config", action=Preset, metavar="FILE", help="a preset, such as eeg/rbtransformer_dreamer.yaml"
@@ -148,7 +159,7 @@ def _parser() -> "ArgumentParser":
     parser.add_argument(
         "--patience", type=int, default=20, help="epochs without a lower validation loss before it stops"
     )
-    parser.add_subclass_arguments(FoldData, "data", required=True)
+    parser.add_argument("--data", type=FoldData, required=True, help="what to learn from, a class and its arguments")
     parser.add_class_arguments(AffectModule, "model")
     parser.add_class_arguments(Trainer, "trainer", instantiate=False, skip=set(OURS))
     return parser

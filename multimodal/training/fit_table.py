@@ -1,6 +1,7 @@
 """What came of a run: figures over all held-out samples, with intervals over subjects, beside what knows nothing."""
 
 import math
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,12 +14,14 @@ from affectstream.multimodal.training.floors import CATEGORIES, NUMBERS, majorit
 from affectstream.multimodal.training.module import FoldData
 from affectstream.multimodal.types import DIMENSIONS
 
-REPEATS = 500
-LEAKY = (
+REPEATS = 500  # draws of subjects
+FLIPS = 100  # draws of coins
+LEAKY = textwrap.fill(
     "LEAKY: this split shuffles windows regardless of trial, so nearly every window that is tested has a near copy in training. "
     "A nearest neighbour, which learns nothing, then tells coin flips apart with a balanced accuracy of 0.98 "
     "(docs/eeg-leakage.md). Figures under it measure how well trials are remembered, not affect; give them only beside "
-    "others of the same kind, and with this word."
+    "others of the same kind, and with this word.",
+    110,
 )
 NAMES = {
     "network": "network",
@@ -33,9 +36,10 @@ def results(data: FoldData, folds: Sequence[Fold], done: dict[int, dict[str, NDA
     """The figures of the folds that are ``done``, as JSON-able values; each is [value, low, high], None where undefined.
 
     Classes: accuracy, balanced accuracy and macro-F1 of the "network", of the "majority" of the training part, of the
-    "nearest_neighbour" in it, and of the neighbour at "coin_flips", one drawn for each trial: chance, where nothing leaks.
+    "nearest_neighbour" in it, and of the neighbour at "coin_flips": chance, where nothing leaks.
     Numbers: CCC, RMSE, MAE and PCC of valence, arousal and dominance, with "mean" for the majority. Intervals are of 95 %, from
-    drawing whole subjects; None where one subject is tested. A floor is fitted on each fold's own training part, and all
+    drawing whole subjects; None where one subject is tested. Coins are fair, one is flipped for each trial, and the figure is the
+    mean of 100 draws with the range of the middle 95. A floor is fitted on each fold's own training part, and all
     folds' held-out samples are pooled. Raises ValueError if no fold is done.
     """
     if not done:
@@ -56,6 +60,9 @@ def results(data: FoldData, folds: Sequence[Fold], done: dict[int, dict[str, NDA
         },
     }
     if data.classes:
+        found["figures"]["coin_flips"] = _coin_flips(
+            data, at, np.concatenate([kept["neighbour"] for kept in done.values()])
+        )
         pairs = np.stack([truth["network"], rows["network"][0]])
         confusion = np.zeros((len(data.classes),) * 2, int)
         np.add.at(confusion, tuple(pairs), 1)
@@ -67,7 +74,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     """The table of :func:`results`, as text."""
     about, folds = found["data"], found["folds"]
     if about["leaky"]:
-        yield LEAKY
+        yield LEAKY + "\n"
     count = f"{len(folds['done'])} of {folds['of']}"
     yield (
         f"{about['corpus']}, {about['learnt']}, split {about['split']}: {count} folds, {found['windows']} windows of "
@@ -77,10 +84,10 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     figures = found["figures"]
     for d, dimension in enumerate(("",) if about["classes"] else DIMENSIONS):
         heads = list(figures["network"])
-        yield f"  {mark + dimension:<24}" + "".join(f"{head.replace('_', ' '):<24}" for head in heads).rstrip()
+        yield f"  {mark + dimension:<24}" + "".join(f"{head.replace('_', ' '):<26}" for head in heads).rstrip()
         for name, row in figures.items():
             cells = [row[head] if about["classes"] else [value[d] for value in row[head]] for head in heads]
-            yield f"  {NAMES[name]:<24}" + "".join(f"{_cell(cell):<24}" for cell in cells).rstrip()
+            yield f"  {NAMES[name]:<24}" + "".join(f"{_cell(cell):<26}" for cell in cells).rstrip()
 
 
 Row = tuple[NDArray[Any], NDArray[Any]]  # guesses for the held-out samples, pooled, and the truth of all samples
@@ -89,14 +96,11 @@ Row = tuple[NDArray[Any], NDArray[Any]]  # guesses for the held-out samples, poo
 def _classes(data: FoldData, folds: Sequence[Fold], done: dict[int, dict[str, NDArray[Any]]]) -> dict[str, Row]:
     label = data.samples.labels.numpy().argmax(1)
     neighbour = np.concatenate([kept["neighbour"] for kept in done.values()])
-    trials = data.groups.trials
-    flip = np.random.default_rng(data.seed).permutation(np.arange(trials.max() + 1) % 2)[trials]
     commonest = [np.full(len(kept["test"]), majority(label[folds[k].train])) for k, kept in done.items()]
     return {
         "network": (np.concatenate([kept["logits"].argmax(1) for kept in done.values()]), label),
         "majority": (np.concatenate(commonest), label),
         "nearest_neighbour": (label[neighbour], label),
-        "coin_flips": (flip[neighbour], flip),
     }
 
 
@@ -116,6 +120,17 @@ def _numbers(data: FoldData, folds: Sequence[Fold], done: dict[int, dict[str, ND
         "mean": (np.concatenate(means), vad),
         "nearest_neighbour": (vad[neighbour], vad),
     }
+
+
+def _coin_flips(data: FoldData, at: NDArray[np.intp], neighbour: NDArray[np.intp]) -> dict[str, Any]:
+    """What the nearest ``neighbour`` (m,) of the samples ``at`` (m,) says of labels that mean nothing."""
+    trials, rng = data.groups.trials, np.random.default_rng(data.seed)
+    flips = [rng.integers(0, 2, trials.max() + 1)[trials] for _ in range(FLIPS)]
+    found = {}
+    for name, metric in CATEGORIES.items():
+        draws = np.array([metric(flip[neighbour], flip[at]) for flip in flips])
+        found[name] = _plain(np.round([draws.mean(), *np.quantile(draws, [0.025, 0.975])], 4).tolist())
+    return found
 
 
 def _figure(metric: Callable[..., Any], guess: NDArray[Any], truth: NDArray[Any], subject: NDArray[Any]) -> list[Any]:

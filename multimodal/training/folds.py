@@ -89,6 +89,7 @@ def _train_one(
 ) -> Arrays:
     torch.manual_seed(data.seed + k)
     module = build()
+    data.check(module.network)
     data.choose(fold)
     module.prepare(data.train_samples())
     best = Best()
@@ -98,6 +99,7 @@ def _train_one(
         warnings.filterwarnings("ignore", module=r"(pytorch_)?lightning")
         trainer = Trainer(
             **options,
+            devices=1,
             logger=CSVLogger(out, name="", version=f"fold-{k:02d}"),
             callbacks=[best, EarlyStopping("val_loss", patience=patience)] if data.validates else [],
             enable_checkpointing=False,
@@ -106,7 +108,7 @@ def _train_one(
             num_sanity_val_steps=0,
         )
         trainer.fit(module, datamodule=data)
-        if trainer.interrupted:
+        if trainer.interrupted:  # half trained; Lightning before 2.5 returns as if all were well
             raise KeyboardInterrupt
         if data.validates:
             if not best.weights:

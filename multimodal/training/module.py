@@ -81,6 +81,10 @@ class FoldData(LightningDataModule):
     def describe(self) -> dict[str, Any]:
         """What the samples are, as JSON-able values: it goes into the results and beside the weights."""
 
+    @abstractmethod
+    def check(self, network: nn.Module) -> None:
+        """Raise ValueError if ``network`` cannot be meant for these samples, although its inputs may have the shape."""
+
     def choose(self, fold: Fold) -> None:
         """Train, validate and test on ``fold`` from here on."""
         inner = self.validation(fold.train)
