@@ -53,7 +53,7 @@ def run(arguments: list[str]) -> int:
     try:
         parser = _parser()
         asked = parser.parse_args(arguments)
-        built = parser.instantiate_classes(asked)
+        built = parser.instantiate(asked)
         data, config = built["data"], settings(parser, asked)
         refuse_another(asked.out, config)
         if data.leaky:
@@ -62,7 +62,7 @@ def run(arguments: list[str]) -> int:
         write_text(asked.out / CONFIG, config)
         folds, done = train_folds(
             data,
-            lambda: parser.instantiate_classes(asked)["model"],
+            lambda: parser.instantiate(asked)["model"],
             asked.trainer.as_dict(),
             asked.out,
             patience=asked.patience,
