@@ -54,7 +54,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dreamer")
     people = eeg_files.dreamer(folder / "DREAMER.mat", subjects=3)
     rng = np.random.default_rng(1)
-    for person in people:
+    for person, high in zip(people, (15, 3, 9), strict=True):  # the commonest of two is not that of the third
+        person["ScoreArousal"] = rng.permutation(np.r_[np.full(high, 4.0), np.full(18 - high, 2.0)])[:, None]
         person["EEG"] = {
             "baseline": eeg_files.cells([rng.normal(4200, 20, (320, 14)) for _ in range(18)]),
             "stimuli": eeg_files.cells([rng.normal(4200, 20, (512 + 117 * (k % 3), 14)) for k in range(18)]),
@@ -302,7 +303,7 @@ def test_a_rest_is_averaged_before_it_is_measured() -> None:
     for c in range(2):
         for b, (_, low, high) in enumerate(RBTRANSFORMER.bands):
             polynomials: Any = butter(5, (low, high), "bandpass", fs=128)
-            passed = lfilter(*polynomials, second[:, c])
+            passed = lfilter(polynomials[0], polynomials[1], second[:, c])
             assert got[c, b] == pytest.approx(0.5 * math.log2(2 * math.pi * math.e * np.var(passed)), abs=1e-5)
     with pytest.raises(SignalError, match=r"the baseline lasts 0.5 s; wanted 1 s or more"):
         rest(signal[:64], 128.0, RBTRANSFORMER)
@@ -341,6 +342,39 @@ def test_features_are_computed_once_for_the_same_files(
     (corpus / "DREAMER.mat").touch()
     load_windows("dreamer", corpus, DEFAULT, "none", tmp_path)
     assert len(calls) == 3, "another file, for all that is known"
+
+
+@pytest.mark.parametrize(
+    ("learnt", "classes", "kept"),
+    [("label", ("calm", "glad"), "acd"), ("valence", ("low", "high"), "bcd"), ("vad", (), "abcd")],
+)
+def test_trials_of_which_it_is_unknown_are_left_out(
+    learnt: Any, classes: tuple[str, ...], kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"a": (np.nan, 0.5, "glad"), "b": (1.0, np.nan, None), "c": (0.0, np.nan, "calm"), "d": (-1.0, 0.0, "calm")}
+    rng = np.random.default_rng(0)
+    trials = [
+        Trial(name, "1", "1", rng.normal(0, 1e-5, (512 + 64 * k, 14)).astype(np.float32), None, EPOC14, 128.0,
+              np.array([valence, arousal, np.nan], np.float32), np.zeros(1, np.float32), label)
+        for k, (name, (valence, arousal, label)) in enumerate(said.items())
+    ]  # fmt: skip
+    monkeypatch.setitem(eeg_data.CORPORA, "dasps", (lambda _: trials, EPOC14))
+    data = EEGData("dasps", tmp_path, learnt)
+    data.read(tmp_path / "features")
+    assert data.classes == classes
+    who = [
+        name for k, name in enumerate("abcd") for _ in range(k + 1) if name in kept
+    ]  # k + 1 windows, half a second apart
+    assert data.groups.subject.tolist() == who
+    wanted = [trial_entropy(trial, EPOC14, DEFAULT, "none") for trial in trials if trial.subject in kept]
+    np.testing.assert_array_equal(data.samples.inputs["entropy"], np.concatenate(wanted))
+    if learnt == "vad":
+        np.testing.assert_array_equal(data.samples.vad, np.array([trials["abcd".index(name)].vad for name in who]))
+        assert data.samples.labels.shape == (10, 0)
+        return
+    names = {"label": {"a": "glad", "c": "calm", "d": "calm"}, "valence": {"b": "high", "c": "low", "d": "low"}}[learnt]
+    assert [classes[k] for k in data.samples.labels.argmax(1)] == [names[name] for name in who]
+    assert data.samples.vad.isnan().all()
 
 
 def classes_module(**settings: Any) -> AffectModule:
