@@ -40,8 +40,9 @@ def run(arguments: list[str]) -> int:
             MisconfigurationException,  # pyright: ignore[reportPrivateImportUsage]
         )
 
+        from affectstream.multimodal.training.fit_picture import draw
         from affectstream.multimodal.training.fit_table import LEAKY, lines, results
-        from affectstream.multimodal.training.folds import train_folds
+        from affectstream.multimodal.training.folds import Plan, train_folds
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("affectstream"):
             raise
@@ -60,16 +61,11 @@ def run(arguments: list[str]) -> int:
             print(LEAKY)
         data.read(asked.out / "features")
         write_text(asked.out / CONFIG, config)
-        folds, done = train_folds(
-            data,
-            lambda: parser.instantiate(asked)["model"],
-            asked.trainer.as_dict(),
-            asked.out,
-            patience=asked.patience,
-            only=asked.folds,
-        )
+        plan = Plan(lambda: parser.instantiate(asked)["model"], asked.trainer.as_dict(), asked.out, asked.patience)
+        folds, done = train_folds(data, plan, asked.folds)
         found = results(data, folds, done)
         write_text(asked.out / "results.json", json.dumps(found, indent=1) + "\n")
+        draw(found, asked.out / "results.png")
     except (ArgumentError, MisconfigurationException, ValueError, FileNotFoundError) as error:
         print(f"affectstream fit: {getattr(error, 'message', None) or error}", file=sys.stderr)
         return 2
@@ -78,7 +74,8 @@ def run(arguments: list[str]) -> int:
         return 1
     for line in lines(found):
         print(line)
-    print(f"  {asked.out / 'results.json'}")
+    for name in ("results.json", "results.png"):
+        print(f"  {asked.out / name}")
     return 0
 
 

@@ -4,8 +4,10 @@ import json
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,45 +25,52 @@ from affectstream.multimodal.training.eeg_data import save_arrays
 from affectstream.multimodal.training.floors import nearest
 from affectstream.multimodal.training.module import AffectModule, FoldData, concatenated
 
+ANSWERS = "answers.npz"  # of a fold that is done
 Arrays = dict[str, NDArray[Any]]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How each fold is trained: ``build`` makes the module anew, ``trainer`` are options of Lightning's Trainer, ``out`` is the
+    run's folder. With a validation part, training stops when its loss has not fallen for ``patience`` epochs."""
+
+    build: Callable[[], AffectModule]
+    trainer: Mapping[str, Any]
+    out: Path
+    patience: int = 20
+
+    def folder(self, k: int) -> Path:
+        """Where fold ``k`` goes."""
+        return self.out / f"fold-{k:02d}"
+
+
 def train_folds(
-    data: FoldData,
-    build: Callable[[], AffectModule],
-    trainer: Mapping[str, Any],
-    out: Path,
-    *,
-    patience: int = 20,
-    only: Sequence[int] | None = None,
-    say: Callable[[str], None] = print,
+    data: FoldData, plan: Plan, only: Sequence[int] | None = None, say: Callable[[str], None] = print
 ) -> tuple[list[Fold], dict[int, Arrays]]:
-    """Train and test a network of ``build`` on each fold of ``data``, which is read; on those of the numbers ``only`` if given.
+    """Train and test a network on each fold of ``data``, which is read; on those of the numbers ``only`` if given.
 
     Returns all folds and, by number, the answers of those that are done: "test" (m,) the samples; what the network says of
-    each ("logits" (m, K), or "mean" and "log_var" (m, 3)); "neighbour" (m,), the training sample nearest to it. They are kept in
-    ``out/fold-00/answers.npz`` and so on, beside ``weights.safetensors`` and ``metrics.csv``, and a fold that has its answers is
-    not trained again. A fold's random numbers follow from ``data.seed`` and its own number alone.
+    each ("logits" (m, K), or "mean" and "log_var" (m, 3)); "neighbour" (m,), the training sample nearest to it. They are
+    kept in ``fold-00/answers.npz`` and so on, beside ``weights.safetensors`` and ``metrics.csv``, and a fold that has its
+    answers is not trained again. A fold's random numbers follow from ``data.seed`` and its own number alone.
 
-    With a validation part, training stops when its loss has not fallen for ``patience`` epochs, and the weights of the lowest loss
-    count; without, those of the last epoch. ``trainer`` are options of Lightning's Trainer. Raises ValueError for folds that
-    are not there, or kept answers that are of other samples.
+    With a validation part, the weights of its lowest loss count; without, those of the last epoch. Raises ValueError for
+    folds that are not there, or kept answers that are of other samples.
     """
     folds = data.folds()
     numbers = range(len(folds)) if only is None else only
     if wrong := sorted(set(numbers) - set(range(len(folds)))):
         raise ValueError(f"there is no fold {wrong[0]}; wanted some of 0 to {len(folds) - 1}, or leave --folds out")
     for k in sorted(set(numbers)):
-        path = _answers(out, k)
+        fold, path = folds[k], plan.folder(k) / ANSWERS
+        name = f"fold {k + 1} of {len(folds)} ({fold.held})"
         if path.exists():
-            say(f"fold {k + 1} of {len(folds)} ({folds[k].held}): there already")
+            say(f"{name}: there already")
             continue
-        say(
-            f"fold {k + 1} of {len(folds)} ({folds[k].held}): {len(folds[k].train)} windows train, {len(folds[k].test)} test"
-        )
-        save_arrays(path, _train_one(data, folds[k], k, build, trainer, out, patience))
-    done = {k: _read(_answers(out, k), fold) for k, fold in enumerate(folds) if _answers(out, k).exists()}
-    return folds, done
+        say(f"{name}: {len(fold.train)} windows train, {len(fold.test)} test")
+        save_arrays(path, _train_one(data, fold, k, plan, say))
+    done = {k: path for k in range(len(folds)) if (path := plan.folder(k) / ANSWERS).exists()}
+    return folds, {k: _read(path, folds[k]) for k, path in done.items()}
 
 
 class Best(Callback):
@@ -69,26 +78,20 @@ class Best(Callback):
 
     def __init__(self) -> None:
         self.loss = float("inf")
+        self.epoch = -1
         self.weights: dict[str, Tensor] = {}
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         loss = float(trainer.callback_metrics["val_loss"])
         if loss < self.loss:
-            self.loss = loss
+            self.loss, self.epoch = loss, trainer.current_epoch
             self.weights = {name: value.detach().clone() for name, value in pl_module.state_dict().items()}
 
 
-def _train_one(
-    data: FoldData,
-    fold: Fold,
-    k: int,
-    build: Callable[[], AffectModule],
-    options: Mapping[str, Any],
-    out: Path,
-    patience: int,
-) -> Arrays:
+def _train_one(data: FoldData, fold: Fold, k: int, plan: Plan, say: Callable[[str], None]) -> Arrays:
+    began = time.monotonic()
     torch.manual_seed(data.seed + k)
-    module = build()
+    module = plan.build()
     data.check(module.network)
     data.choose(fold)
     module.prepare(data.train_samples())
@@ -98,10 +101,10 @@ def _train_one(
         # Lightning advises on loaders' workers (batches are in memory here) and on logs of a fold that was broken off.
         warnings.filterwarnings("ignore", module=r"(pytorch_)?lightning")
         trainer = Trainer(
-            **options,
+            **plan.trainer,
             devices=1,
-            logger=CSVLogger(out, name="", version=f"fold-{k:02d}"),
-            callbacks=[best, EarlyStopping("val_loss", patience=patience)] if data.validates else [],
+            logger=CSVLogger(plan.out, name="", version=plan.folder(k).name),
+            callbacks=[best, EarlyStopping("val_loss", patience=plan.patience)] if data.validates else [],
             enable_checkpointing=False,
             enable_model_summary=False,
             enable_progress_bar=sys.stderr.isatty(),
@@ -115,7 +118,9 @@ def _train_one(
                 raise ValueError("the validation loss was never a number; lower model.lr, or look for NaN in the data")
             module.load_state_dict(best.weights)
         answers = concatenated(trainer.predict(module, data.predict_dataloader()) or [])
-    _save_weights(module, data, out / f"fold-{k:02d}" / "weights.safetensors")
+    _save_weights(module, data, plan.folder(k) / "weights.safetensors")
+    lowest = f", lowest validation loss {best.loss:.3f} in epoch {best.epoch + 1}" if data.validates else ""
+    say(f"  {trainer.current_epoch} epochs in {time.monotonic() - began:.0f} s{lowest}")
     features = data.features()
     neighbour = fold.train[nearest(features[fold.train], features[fold.test])]
     return {"test": fold.test, "neighbour": neighbour, **answers}
@@ -127,10 +132,6 @@ def _save_weights(module: AffectModule, data: FoldData, path: Path) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     save_file(tensors, draft, metadata={"data": json.dumps(data.describe())})
     draft.replace(path)
-
-
-def _answers(out: Path, k: int) -> Path:
-    return out / f"fold-{k:02d}" / "answers.npz"
 
 
 def _read(path: Path, fold: Fold) -> Arrays:

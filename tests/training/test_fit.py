@@ -91,7 +91,9 @@ def test_an_honest_run_end_to_end(honest: Path, corpus: Path) -> None:
     tested = np.concatenate([np.load(honest / f"fold-0{k}" / "answers.npz")["test"] for k in range(3)])
     assert sorted(tested.tolist()) == list(range(found["windows"]))
     kinds = {path.suffix for path in honest.rglob("*") if path.is_file()}
-    assert kinds == {".json", ".yaml", ".csv", ".npz", ".safetensors"}, "users load no pickles, and no drafts are left"
+    assert kinds == {".json", ".png", ".yaml", ".csv", ".npz", ".safetensors"}, (
+        "users load no pickles, and no drafts are left"
+    )
     network = ElectrodeTransformer(PUBLISHED["dreamer"])
     weights = load_file(honest / "fold-01" / "weights.safetensors")
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
