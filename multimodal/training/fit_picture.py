@@ -58,7 +58,9 @@ def _intervals(panel: Any, rows: dict[str, list[float | None]], chance: float, l
             panel.plot([low, high], [y, y], color=colour, linewidth=3, alpha=0.5, solid_capstyle="butt")
         if value is not None:
             panel.plot(value, y, "o", color=colour)
-            panel.annotate(f"{value:.2f}", (value, y), (0, 6), textcoords="offset points", ha="center", fontsize=8)
+            where = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+            panel.annotate(f"{value:.2f}", (value, y), (0, 7), bbox=box, **where)
     panel.axvline(chance, color="0.35", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
     panel.set_yticks(range(len(rows)), [NAMES[name] for name in rows])
     panel.set(ylim=(len(rows) - 0.5, -0.7), xlabel=f"{label} (dashed: chance)")
@@ -70,7 +72,7 @@ def _confusion(panel: Any, counts: list[list[int]], classes: list[str]) -> None:
     share = np.array(counts) / np.maximum(np.sum(counts, 1, keepdims=True), 1)
     panel.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (i, j), value in np.ndenumerate(share):
-        panel.text(j, i, f"{100 * value:.0f} %", ha="center", va="center", color="white" if value > 0.5 else "black")
+        panel.text(j, i, f"{100 * value:.0f} %", ha="center", va="center", color="white" if value > 0.6 else "black")
     panel.set_xticks(range(len(classes)), classes)
     panel.set_yticks(range(len(classes)), classes)
     panel.set(xlabel="the network says", ylabel="true")

@@ -38,8 +38,9 @@ def results(data: FoldData, folds: Sequence[Fold], done: dict[int, dict[str, NDA
     Classes: accuracy, balanced accuracy and macro-F1 of the "network", of the "majority" of the training part, of the
     "nearest_neighbour" in it, and of the neighbour at "coin_flips": chance, where nothing leaks.
     Numbers: CCC, RMSE, MAE and PCC of valence, arousal and dominance, with "mean" for the majority. Intervals are of 95 %, from
-    drawing whole subjects; None where one subject is tested. Coins are fair, one is flipped for each trial, and the figure is the
-    mean of 100 draws with the range of the middle 95. A floor is fitted on each fold's own training part, and all
+    drawing whole subjects; None where one subject is tested. Coins are fair, with
+    as many sides as there are classes, and one is flipped for each trial; the figure is the mean of 100 draws with the range of
+    the middle 95. A floor is fitted on each fold's own training part, and all
     folds' held-out samples are pooled. Raises ValueError if no fold is done.
     """
     if not done:
@@ -125,7 +126,7 @@ def _numbers(data: FoldData, folds: Sequence[Fold], done: dict[int, dict[str, ND
 def _coin_flips(data: FoldData, at: NDArray[np.intp], neighbour: NDArray[np.intp]) -> dict[str, Any]:
     """What the nearest ``neighbour`` (m,) of the samples ``at`` (m,) says of labels that mean nothing."""
     trials, rng = data.groups.trials, np.random.default_rng(data.seed)
-    flips = [rng.integers(0, 2, trials.max() + 1)[trials] for _ in range(FLIPS)]
+    flips = [rng.integers(0, len(data.classes), trials.max() + 1)[trials] for _ in range(FLIPS)]
     found = {}
     for name, metric in CATEGORIES.items():
         draws = np.array([metric(flip[neighbour], flip[at]) for flip in flips])

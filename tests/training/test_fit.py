@@ -274,6 +274,30 @@ PRESETS = {
 }
 
 
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """DEAP and SEED of two people, a window each trial."""
+    folder = tmp_path_factory.mktemp("others")
+    rng = np.random.default_rng(0)
+    for k, (deap, seed) in enumerate((("s01.dat", "1_20131027.mat"), ("s02.dat", "2_20140404.mat"))):
+        eeg_files.deap(folder / "deap" / deap, samples=384 + 512, seed=k)
+        eeg_files.seed(folder / "seed", seed, "djc")
+        savemat(folder / "seed" / seed, {f"djc_eeg{trial}": rng.normal(0, 10, (62, 800)) for trial in range(1, 16)})
+    return folder
+
+
+@pytest.mark.parametrize(("preset", "leaky"), [(p, leaky) for p in ("deap", "seed") for leaky in (False, True)])
+def test_two_steps_of_the_other_presets(preset: str, leaky: bool, others: Path, tmp_path: Path) -> None:
+    config = f"eeg/rbtransformer_{preset}{'_leaky' if leaky else ''}.yaml"
+    assert call(config, others / preset, tmp_path, "--folds", "0", "--data.batch", "8") == 0
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert found["data"]["corpus"] == preset and found["data"]["leaky"] == leaky
+    assert found["folds"] == {"done": [0], "of": 5 if leaky else 2}
+    assert found["data"]["classes"] == {"deap": ["low", "high"], "seed": ["negative", "neutral", "positive"]}[preset]
+    chance = found["figures"]["coin_flips"]["balanced_accuracy"][0]
+    assert chance == pytest.approx(1 / len(found["data"]["classes"]), abs=0.1), "a window a trial: nothing to leak"
+
+
 @pytest.mark.parametrize("corpus_name", PRESETS)
 def test_presets_are_the_published_network_and_differ_in_the_split(corpus_name: str) -> None:
     shape, count = PRESETS[corpus_name]
