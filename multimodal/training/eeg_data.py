@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -33,6 +32,7 @@ from affectstream.encoders.eeg.entropy import DEFAULT, RBTRANSFORMER, Entropy, e
 from affectstream.encoders.eeg.network import ElectrodeTransformer
 from affectstream.multimodal.montages import DEAP32, EPOC14, SEED62
 from affectstream.multimodal.training.module import Batch, FoldData
+from affectstream.multimodal.training.whole import save_arrays
 from affectstream.multimodal.types import DIMENSIONS, SignalError
 
 Corpus = Literal["dreamer", "deap", "seed", "dasps"]
@@ -58,8 +58,8 @@ class EEGData(FoldData):
     ``baseline`` says so (:func:`rest`), and ``present`` (B, E), 1 throughout: electrodes in the order that
     :mod:`affectstream.multimodal.montages` has.
 
-    ``learnt``: high or low "valence", "arousal" or "dominance" (:func:`affectstream.datasets.eeg.high_or_low`), the corpus's "label",
-    or all three ratings as numbers, "vad". Windows of which it is unknown are left out.
+    ``learnt``: high or low "valence", "arousal" or "dominance" (:func:`affectstream.datasets.eeg.high_or_low`), the corpus's
+    "label", or all three ratings as numbers, "vad". Windows of which it is unknown are left out.
 
     ``split`` by name (:mod:`affectstream.datasets.splits`), into ``parts`` where it has parts, shuffled by ``seed``. A network is
     chosen by a validation part, one in ``parts_to_choose_by`` of the training part by subject, or by trial where there is one
@@ -243,11 +243,3 @@ def rest(baseline: NDArray[np.floating], rate: float, definition: Entropy) -> ND
         raise SignalError(f"the baseline lasts {len(baseline) / rate:.3g} s; wanted 1 s or more")
     mean = baseline[: whole * second].astype(np.float64).reshape(whole, second, -1).mean(0)
     return entropy(mean, rate, replace(definition, window=1.0, hop=1.0))[0]
-
-
-def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write ``arrays`` to ``path`` (.npz), its folder made if missing; it is there whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    np.savez(draft, **arrays)  # pyright: ignore[reportArgumentType]
-    draft.replace(path)

@@ -4,13 +4,13 @@ Nothing heavy is imported until it runs, so that without torch there is an answe
 """
 
 import json
-import os
 import sys
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affectstream.multimodal.training.whole import write_text
 from affectstream.multimodal.types import SignalError
 
 if TYPE_CHECKING:
@@ -20,14 +20,8 @@ CONFIG = "config.yaml"
 PLACES = ("config", "out", "folds")  # of a call, not of a run: these may differ when it is continued
 OURS = (  # options of Lightning's Trainer that the run sets, or that would leave samples out
     *("logger", "callbacks", "enable_checkpointing", "enable_model_summary", "enable_progress_bar", "default_root_dir"),
-    *(
-        "num_sanity_val_steps",
-        "fast_dev_run",
-        "barebones",
-        "limit_val_batches",
-        "limit_test_batches",
-        "limit_predict_batches",
-    ),
+    *("num_sanity_val_steps", "fast_dev_run", "barebones"),
+    *("limit_val_batches", "limit_test_batches", "limit_predict_batches"),
     *("devices", "num_nodes", "strategy", "use_distributed_sampler", "sync_batchnorm"),
 )
 
@@ -119,14 +113,6 @@ def refuse_another(out: Path, config: str) -> None:
         changed = [line.strip() for line in config.splitlines() if line not in before]
         what = "; ".join(changed[:3]) or "something left out"
         raise ValueError(f"{out} holds a run of another configuration (now: {what}); wanted the same, or another --out")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path``, its folder made if missing; it is there whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 def _parser() -> "ArgumentParser":

@@ -1,12 +1,12 @@
 """What came of a run, drawn: the network beside what knows nothing, and which classes it takes for which."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from affectstream.multimodal.training.fit_table import NAMES
+from affectstream.multimodal.training.whole import draft
 from affectstream.multimodal.types import DIMENSIONS
 
 BLUE, GREY, RED = "#2f6690", "#8a8a8a", "#b3402e"
@@ -44,10 +44,9 @@ def draw(found: dict[str, Any], path: Path) -> None:
         fontsize=10,
         color=RED if about["leaky"] else "black",
     )
-    draft = path.with_name(f".{path.stem}.{os.getpid()}.png")
-    figure.savefig(draft, dpi=150)
+    with draft(path) as name:
+        figure.savefig(name, dpi=150)
     plt.close(figure)
-    draft.replace(path)
 
 
 def _intervals(panel: Any, rows: dict[str, list[float | None]], chance: float, label: str, leaky: bool) -> None:

@@ -2,12 +2,12 @@
 
 import json
 import logging
-import os
 import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from affectstream.datasets.splits import Fold
-from affectstream.multimodal.training.eeg_data import save_arrays
 from affectstream.multimodal.training.floors import nearest
 from affectstream.multimodal.training.module import AffectModule, FoldData, concatenated
+from affectstream.multimodal.training.whole import draft, save_arrays
 
 ANSWERS = "answers.npz"  # of a fold that is done
+SAY = partial(print, flush=True)
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -37,7 +38,7 @@ class Plan:
     build: Callable[[], AffectModule]
     trainer: Mapping[str, Any]
     out: Path
-    patience: int = 20
+    patience: int
 
     def folder(self, k: int) -> Path:
         """Where fold ``k`` goes."""
@@ -45,7 +46,7 @@ class Plan:
 
 
 def train_folds(
-    data: FoldData, plan: Plan, only: Sequence[int] | None = None, say: Callable[[str], None] = print
+    data: FoldData, plan: Plan, only: Sequence[int] | None = None, say: Callable[[str], None] = SAY
 ) -> tuple[list[Fold], dict[int, Arrays]]:
     """Train and test a network on each fold of ``data``, which is read; on those of the numbers ``only`` if given.
 
@@ -127,11 +128,10 @@ def _train_one(data: FoldData, fold: Fold, k: int, plan: Plan, say: Callable[[st
 
 
 def _save_weights(module: AffectModule, data: FoldData, path: Path) -> None:
-    """The network's weights, with what they were trained on; there whole, or not at all."""
+    """The network's weights, with what they were trained on."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in module.network.state_dict().items()}
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, draft, metadata={"data": json.dumps(data.describe())})
-    draft.replace(path)
+    with draft(path) as name:
+        save_file(tensors, name, metadata={"data": json.dumps(data.describe())})
 
 
 def _read(path: Path, fold: Fold) -> Arrays:

@@ -36,6 +36,7 @@ from affectstream.multimodal.training import eeg_data, fit
 from affectstream.multimodal.training.eeg_data import EEGData, load_windows, rest, trial_entropy
 from affectstream.multimodal.training.losses import affect_loss
 from affectstream.multimodal.training.module import AffectModule, Batch
+from affectstream.multimodal.training.whole import draft, write_text
 from affectstream.multimodal.types import SignalError
 
 _spec = importlib.util.spec_from_file_location("eeg_files", Path(__file__).parents[1] / "datasets" / "eeg_files.py")
@@ -159,6 +160,29 @@ def test_runs_of_two_configurations_are_not_mixed(
     assert call(HONEST, corpus, honest, "--data.learnt", "valence") == 2
     assert "holds a run of another configuration (now: learnt: valence)" in capsys.readouterr().err
     assert (honest / "results.json").read_bytes() == before
+
+
+def test_answers_to_other_windows_are_not_taken(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(HONEST, corpus, tmp_path, "--folds", "0") == 0
+    path = tmp_path / "fold-00" / "answers.npz"
+    arrays = dict(np.load(path))
+    np.savez(path, **arrays | {"test": arrays["test"] + 1})
+    capsys.readouterr()
+    assert call(HONEST, corpus, tmp_path, "--folds", "0") == 2
+    assert "answers other windows than this split tests" in capsys.readouterr().err
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(OSError, match="full"), draft(path) as name:
+        name.write_text("ne")
+        raise OSError("the disk is full")
+    assert path.read_text() == "old" and list(path.parent.iterdir()) == [path]
+    write_text(path, "new")
+    assert path.read_text() == "new" and list(path.parent.iterdir()) == [path]
 
 
 def test_the_leaky_run_says_so(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
