@@ -11,6 +11,7 @@ VERBS = {
         "affectstream.multimodal.commands.calibrate",
         "learn a person's EEG from rated stretches of a recording",
     ),
+    "fit": ("affectstream.multimodal.training.fit", "train networks on a corpus, fold by fold, as a preset says"),
     "dynamics": ("affectstream.multimodal.commands.dynamics", "replay a quarrel of 25 turns with and without a state"),
 }
 
