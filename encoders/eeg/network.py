@@ -183,9 +183,8 @@ class ElectrodeTransformer(nn.Module):
         return Attention(share[:, 0], torch.stack(maps, 1))
 
     @torch.no_grad()
-    def standardise(self, entropy: Tensor, present: Tensor) -> None:
-        """Set what inputs are standardised by, from training windows (n, E, bands) and ``present`` (n, E) as in
-        :meth:`forward`: mean and standard deviation of each band, of a fixed montage also of each electrode.
+    def standardise(self, entropy: Tensor, present: Tensor, positions: Tensor | None = None) -> None:
+        """Set what inputs are standardised by, from training windows as in :meth:`forward`, wherever their electrodes sit: mean and standard deviation of each band, of a fixed montage also of each electrode.
 
         An electrode that was never there keeps mean 0 and deviation 1; no deviation is less than 0.001.
         """

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -28,12 +29,15 @@ from affectstream.datasets.splits import (
     leave_one_subject_out,
     within_subject_trials,
 )
+from affectstream.encoders.eeg.electrodes import positions
 from affectstream.encoders.eeg.entropy import DEFAULT, RBTRANSFORMER, Entropy, entropy
 from affectstream.encoders.eeg.network import ElectrodeTransformer
 from affectstream.multimodal.montages import DEAP32, EPOC14, SEED62
+from affectstream.multimodal.training.eeg_export import export_eeg
+from affectstream.multimodal.training.export import Card
 from affectstream.multimodal.training.module import Batch, FoldData
 from affectstream.multimodal.training.whole import save_arrays
-from affectstream.multimodal.types import DIMENSIONS, SignalError
+from affectstream.multimodal.types import DIMENSIONS, Facts, SignalError
 
 Corpus = Literal["dreamer", "deap", "seed", "dasps"]
 Learnt = Literal["valence", "arousal", "dominance", "label", "vad"]
@@ -48,6 +52,10 @@ CORPORA: dict[Corpus, tuple[Callable[[Path], Trials], tuple[str, ...]]] = {
     "dasps": (Dasps, EPOC14),
 }
 DEFINITIONS = {"default": DEFAULT, "rbtransformer": RBTRANSFORMER}
+NOT_FOR = (
+    "Decisions about a person: hiring, insurance, credit, grading, policing, medical or psychological diagnosis.",
+    "Claims about people it has not been tested on: results.json of the run says how well it told those it had not seen.",
+)
 VERSION = 1  # of what a file of features holds
 
 
@@ -56,7 +64,8 @@ class EEGData(FoldData):
 
     Inputs are ``entropy`` (B, E, bands) by the ``definition`` of this name, less that of the rest before the trial if
     ``baseline`` says so (:func:`rest`), and ``present`` (B, E), 1 throughout: electrodes in the order that
-    :mod:`affectstream.multimodal.montages` has.
+    :mod:`affectstream.multimodal.montages` has. With ``places`` also their ``positions`` (B, E, 3), for a network that
+    knows electrodes by where they sit, and so can be fed from other headsets later.
 
     ``learnt``: high or low "valence", "arousal" or "dominance" (:func:`affectstream.datasets.eeg.high_or_low`), the corpus's
     "label", or all three ratings as numbers, "vad". Windows of which it is unknown are left out.
@@ -74,6 +83,7 @@ class EEGData(FoldData):
         split: Split = "leave_one_subject_out",
         definition: Literal["default", "rbtransformer"] = "default",
         baseline: Literal["none", "rbtransformer"] = "none",
+        places: bool = False,
         middle_is_high: bool = False,
         parts: int = 5,
         parts_to_choose_by: int = 5,
@@ -88,7 +98,7 @@ class EEGData(FoldData):
         self.corpus: Corpus = corpus
         self.root, self.learnt, self.split = root, learnt, split
         self.definition, self.baseline = definition, baseline
-        self.middle_is_high = middle_is_high
+        self.places, self.middle_is_high = places, middle_is_high
         self.parts, self.parts_to_choose_by = parts, parts_to_choose_by
         self.leaky = split.startswith("leaky")
 
@@ -121,8 +131,12 @@ class EEGData(FoldData):
         one_hot = np.eye(len(self.classes), dtype=np.float32)[target[of]] if self.classes else np.empty((len(of), 0))
         rated = vad[of] if self.learnt == "vad" else np.full((len(of), 3), np.nan)
         values = torch.from_numpy(found["entropy"][kept])
+        inputs = {"entropy": values, "present": torch.ones(values.shape[:2])}
+        if self.places:
+            where = torch.from_numpy(positions(CORPORA[self.corpus][1]).astype(np.float32))
+            inputs["positions"] = where.expand(len(values), -1, -1)
         self.samples = Batch(
-            {"entropy": values, "present": torch.ones(values.shape[:2])},
+            inputs,
             torch.from_numpy(rated.astype(np.float32)),
             torch.from_numpy(one_hot.astype(np.float32)),
         )
@@ -155,13 +169,40 @@ class EEGData(FoldData):
         return self.samples.inputs["entropy"].flatten(1).numpy()
 
     def check(self, network: nn.Module) -> None:
-        """Raises ValueError for a network that lists other electrodes, or the same in another order."""
-        names = CORPORA[self.corpus][1]
+        """Raises ValueError for a network that lists other electrodes, or the same in another order; or that knows them by
+        position, and is not given any."""
+        names = () if self.places else CORPORA[self.corpus][1]
         if not isinstance(network, ElectrodeTransformer) or network.shape.electrodes != names:
             got = network.shape.electrodes if isinstance(network, ElectrodeTransformer) else type(network).__name__
+            wanted = "no electrodes of its own, as data.places is true" if self.places else f"{names}, in this order"
             raise ValueError(
-                f"the network has the electrodes {got}; {self.corpus} wants an ElectrodeTransformer with {names}, in this order"
+                f"the network has the electrodes {got}; {self.corpus} wants an ElectrodeTransformer with {wanted}"
             )
+
+    def save(self, network: nn.Module, held: str, folder: Path) -> None:
+        """``weights.safetensors``, ``weights.onnx`` and their card, as :func:`export_eeg` writes them."""
+        assert isinstance(network, ElectrodeTransformer)  # check has seen to it
+        definition = DEFINITIONS[self.definition]
+        facts = Facts(
+            name="weights",
+            modality="eeg",
+            window=definition.window,
+            hop=definition.hop,
+            rate=0.0,
+            channels=len(network.shape.electrodes),
+            contract={"entropy": definition.contract(), "baseline": self.baseline},
+            labels=self.classes,
+            value_range=(-1.0, 1.0),
+            training_data=f"{self.corpus}, but for {held}",
+            licence=f"that of {self.corpus}, which allows no passing on; look before you share weights made of it",
+            extra=self.describe(),
+        )
+        card = Card(
+            facts, {}, "by affectstream fit; config.yaml of the run says how", f"{self.split}, without {held}", NOT_FOR
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of the exporter that is used on purpose
+            export_eeg(network, card, folder)
 
     def describe(self) -> dict[str, Any]:
         return {

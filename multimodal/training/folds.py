@@ -1,6 +1,5 @@
 """A run: a network trained anew for every fold of a split, each fold's answers kept, so that a run can be broken off."""
 
-import json
 import logging
 import sys
 import time
@@ -17,13 +16,12 @@ from numpy.typing import NDArray
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import CSVLogger
-from safetensors.torch import save_file
 from torch import Tensor
 
 from affectstream.datasets.splits import Fold
 from affectstream.multimodal.training.floors import nearest
 from affectstream.multimodal.training.module import AffectModule, FoldData, concatenated
-from affectstream.multimodal.training.whole import draft, save_arrays
+from affectstream.multimodal.training.whole import save_arrays
 
 ANSWERS = "answers.npz"  # of a fold that is done
 SAY = partial(print, flush=True)
@@ -52,7 +50,7 @@ def train_folds(
 
     Returns all folds and, by number, the answers of those that are done: "test" (m,) the samples; what the network says of
     each ("logits" (m, K), or "mean" and "log_var" (m, 3)); "neighbour" (m,), the training sample nearest to it. They are
-    kept in ``fold-00/answers.npz`` and so on, beside ``weights.safetensors`` and ``metrics.csv``, and a fold that has its
+    kept in ``fold-00/answers.npz`` and so on, beside ``weights.*`` (:meth:`FoldData.save`) and ``metrics.csv``, and a fold that has its
     answers is not trained again. A fold's random numbers follow from ``data.seed`` and its own number alone.
 
     With a validation part, the weights of its lowest loss count; without, those of the last epoch. Raises ValueError for
@@ -119,19 +117,12 @@ def _train_one(data: FoldData, fold: Fold, k: int, plan: Plan, say: Callable[[st
                 raise ValueError("the validation loss was never a number; lower model.lr, or look for NaN in the data")
             module.load_state_dict(best.weights)
         answers = concatenated(trainer.predict(module, data.predict_dataloader()) or [])
-    _save_weights(module, data, plan.folder(k) / "weights.safetensors")
+    data.save(module.network.cpu().eval(), fold.held, plan.folder(k))
     lowest = f", lowest validation loss {best.loss:.3f} in epoch {best.epoch + 1}" if data.validates else ""
     say(f"  {trainer.current_epoch} epochs in {time.monotonic() - began:.0f} s{lowest}")
     features = data.features()
     neighbour = fold.train[nearest(features[fold.train], features[fold.test])]
     return {"test": fold.test, "neighbour": neighbour, **answers}
-
-
-def _save_weights(module: AffectModule, data: FoldData, path: Path) -> None:
-    """The network's weights, with what they were trained on."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in module.network.state_dict().items()}
-    with draft(path) as name:
-        save_file(tensors, name, metadata={"data": json.dumps(data.describe())})
 
 
 def _read(path: Path, fold: Fold) -> Arrays:

@@ -85,6 +85,11 @@ class FoldData(LightningDataModule):
     def check(self, network: nn.Module) -> None:
         """Raise ValueError if ``network`` cannot be meant for these samples, although its inputs may have the shape."""
 
+    @abstractmethod
+    def save(self, network: nn.Module, held: str, folder: Path) -> None:
+        """Write a trained ``network``, which never saw what was ``held`` out, to ``weights.*`` in ``folder``: to train on, and
+        to run without torch."""
+
     def choose(self, fold: Fold) -> None:
         """Train, validate and test on ``fold`` from here on."""
         inner = self.validation(fold.train)

@@ -29,9 +29,10 @@ from affectstream.datasets.dreamer import Dreamer
 from affectstream.datasets.eeg import Trial
 from affectstream.encoders.eeg.entropy import DEFAULT, RBTRANSFORMER
 from affectstream.encoders.eeg.network import PUBLISHED, Classes, ElectrodeTransformer, Shape
+from affectstream.encoders.eeg.trunk import Trunk
 from affectstream.encoders.network import Affect
 from affectstream.multimodal.cli import main
-from affectstream.multimodal.montages import EPOC14
+from affectstream.multimodal.montages import EPOC14, MUSE4
 from affectstream.multimodal.training import eeg_data, fit
 from affectstream.multimodal.training.eeg_data import EEGData, load_windows, rest, trial_entropy
 from affectstream.multimodal.training.losses import affect_loss
@@ -92,7 +93,7 @@ def test_an_honest_run_end_to_end(honest: Path, corpus: Path) -> None:
     tested = np.concatenate([np.load(honest / f"fold-0{k}" / "answers.npz")["test"] for k in range(3)])
     assert sorted(tested.tolist()) == list(range(found["windows"]))
     kinds = {path.suffix for path in honest.rglob("*") if path.is_file()}
-    assert kinds == {".json", ".png", ".yaml", ".csv", ".npz", ".safetensors"}, (
+    assert kinds == {".json", ".png", ".yaml", ".csv", ".npz", ".safetensors", ".onnx"}, (
         "users load no pickles, and no drafts are left"
     )
     network = ElectrodeTransformer(PUBLISHED["dreamer"])
@@ -320,6 +321,17 @@ def test_two_steps_of_the_other_presets(preset: str, leaky: bool, others: Path, 
     assert found["data"]["classes"] == {"deap": ["low", "high"], "seed": ["negative", "neutral", "positive"]}[preset]
     chance = found["figures"]["coin_flips"]["balanced_accuracy"][0]
     assert chance == pytest.approx(1 / len(found["data"]["classes"]), abs=0.1), "a window a trial: nothing to leak"
+
+
+def test_a_network_for_any_headset_becomes_a_trunk(corpus: Path, tmp_path: Path) -> None:
+    assert call("eeg/any_headset_dreamer.yaml", corpus, tmp_path, "--folds", "0", "--data.parts", "3") == 0
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert found["data"]["learnt"] == "vad" and set(found["figures"]) >= {"network", "mean", "nearest_neighbour"}
+    trunk = Trunk.load(tmp_path / "fold-00" / "weights.onnx")
+    trunk.check(DEFAULT)
+    assert trunk.facts.channels == 0 and "subjects, part 1 of 3" in trunk.facts.training_data
+    entropy = np.random.default_rng(0).normal(-12, 1, (2, 4, 5))
+    assert np.isfinite(trunk.embed(entropy, np.ones((2, 4)), MUSE4)).all()
 
 
 @pytest.mark.parametrize("corpus_name", PRESETS)
