@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from affectstream.encoders.eeg.entropy import Entropy
 from affectstream.encoders.eeg.features import Windows
 from affectstream.encoders.eeg.personal import PersonalModel
-from affectstream.encoders.eeg.physiology import READABLE
+from affectstream.encoders.eeg.physiology import AFFECT_SD, READABLE
 from affectstream.encoders.eeg.trunk import Trunk
 from affectstream.multimodal import metrics
 from affectstream.multimodal.types import DIMENSIONS, SignalError
@@ -45,6 +45,26 @@ class Verdict(NamedTuple):
     floor: float
     p: float
     kept: bool
+
+
+class Answering(NamedTuple):
+    """What a model says of a window: ``offset`` + ``slope`` times the trial's rating, and an error of variance ``noise``."""
+
+    offset: float
+    slope: float
+    noise: float
+
+    def belief(self) -> tuple[float, float, float]:
+        """(gain, shift, variance): what is believed after a window is gain * (what the model says of it) + shift.
+
+        The rating that the window speaks for, (said - offset) / slope with variance noise / slope^2, times what is
+        believed of anybody, mean 0 and sd :data:`AFFECT_SD`. So the answer counts for what it adds to that, however wide the
+        person's ratings are.
+        """
+        precision = self.slope**2 / self.noise
+        variance = 1 / (precision + AFFECT_SD**-2)
+        gain = variance * self.slope / self.noise
+        return gain, -gain * self.offset, variance
 
 
 class Calibration(NamedTuple):
@@ -130,11 +150,12 @@ def _fit(
         at = np.flatnonzero(np.isfinite(vad[:, d]))
         y = vad[at, d]
         rng = np.random.default_rng(seed)
-        verdict, error = judge([heard[k] for k in at], y, trials.time[at], chance / len(rated), rng)
+        verdict, answer = judge([heard[k] for k in at], y, trials.time[at], chance / len(rated), rng)
         verdicts[DIMENSIONS[d]] = verdict
         if verdict.kept:
-            weights[:, d] = _ridge((trial[at] - mean) / sd, y[:, None] - y.mean())[:, 0]
-            bias[d], variance[d] = y.mean(), error
+            gain, shift, variance[d] = answer.belief()
+            weights[:, d] = gain * _ridge((trial[at] - mean) / sd, y[:, None] - y.mean())[:, 0]
+            bias[d] = gain * y.mean() + shift
     shape = values.shape[1:]
     parts = {"mean": mean.reshape(shape), "sd": sd.reshape(shape), "weights": weights.reshape(*shape, 3)}
     return parts | {"bias": bias, "variance": variance}, verdicts
@@ -151,16 +172,16 @@ def judge(
     time: NDArray[np.float64],
     chance: float,
     rng: np.random.Generator,
-) -> tuple[Verdict, float]:
+) -> tuple[Verdict, Answering]:
     """Does a ridge on band entropies tell the ratings ``y`` (n,) of trials left out one by one?
 
     ``heard`` are each trial's windows (m, F). It is kept if its squared error is below that of the mean and of a
     line in ``time`` (n,) s, each fitted without the trial, and if ratings made up (:func:`made_up`) reach its concordance with
-    a chance of at most ``chance``. Also returns the mean squared error of single windows of trials left out.
+    a chance of at most ``chance``. Also returns how what it says of single windows of trials left out goes with the ratings.
     """
     trial = np.stack([rows.mean(0) for rows in heard])
     asked = np.hstack([y[:, None], made_up(y, time, SHUFFLES, rng)])
-    said, error = np.empty_like(asked), np.empty(len(y))
+    said, told = np.empty_like(asked), []
     floors = np.empty((len(y), 2))
     for k in range(len(y)):
         rest = np.arange(len(y)) != k
@@ -168,13 +189,22 @@ def judge(
         level = asked[rest].mean(0)
         weights = _ridge((trial[rest] - mean) / sd, asked[rest] - level)
         said[k] = (trial[k] - mean) / sd @ weights + level
-        error[k] = np.mean(((heard[k] - mean) / sd @ weights[:, 0] + level[0] - y[k]) ** 2)
+        told.append((heard[k] - mean) / sd @ weights[:, 0] + level[0])
         floors[k] = y[rest].mean(), np.polyval(np.polyfit(time[rest], y[rest], 1), time[k])
     ccc = metrics.ccc(said, asked)
     p = float((ccc >= ccc[0]).mean())
     rmse = float(np.sqrt(np.mean((said[:, 0] - y) ** 2)))
     floor = float(np.sqrt(np.mean((floors - y[:, None]) ** 2, 0)).min())
-    return Verdict(float(ccc[0]), rmse, floor, p, rmse < floor and p <= chance), float(error.mean())
+    return Verdict(float(ccc[0]), rmse, floor, p, rmse < floor and p <= chance), answering(told, y)
+
+
+def answering(told: Sequence[NDArray[np.float64]], y: NDArray[np.float64]) -> Answering:
+    """How what was ``told`` of the windows of each trial, (m,) each, goes with the trials' ratings ``y`` (n,), trials alike."""
+    mean = np.array([rows.mean() for rows in told])
+    slope = float(np.cov(mean, y, ddof=0)[0, 1] / y.var())
+    offset = float(mean.mean() - slope * y.mean())
+    noise = np.mean([np.mean((rows - offset - slope * rating) ** 2) for rows, rating in zip(told, y, strict=True)])
+    return Answering(offset, slope, float(noise))
 
 
 def made_up(

@@ -90,8 +90,9 @@ def delayed(trace: Trace) -> Trace:
 def reckoned(looks: Looks, prior: Prior, process: OrnsteinUhlenbeck) -> Looks:
     """``looks`` in which those of shrunk modalities count for what they add to the ``prior``.
 
-    However often these come, they say in a time constant of the ``process`` as much as one of them: white noise whose power in
-    that time is the variance of one. The smoothed state is then as sure as one answer, the filtered one a little less.
+    However often these come, they say in two time constants of the ``process`` as much as one of them: white noise whose power in
+    that time is the variance of one. An answer that does not change is then believed in hindsight as much as one of it, neither
+    more nor less, and the state is a little less sure.
     """
     out = looks
     for k, name in enumerate(looks.names):
@@ -99,7 +100,7 @@ def reckoned(looks: Looks, prior: Prior, process: OrnsteinUhlenbeck) -> Looks:
         if _kind(name) not in SHRUNK or not rows.any():
             continue
         spacing = float(np.median(np.diff(looks.time[rows]))) if rows.sum() > 1 else np.inf
-        many = np.maximum(np.array(process.tau) / max(spacing, 1e-9), 1.0)
+        many = np.maximum(2 * np.array(process.tau) / max(spacing, 1e-9), 1.0)
         mean, variance = evidence(looks.mean, looks.variance, np.array(prior.mean), np.array(prior.sd))
         out = replace(
             out,

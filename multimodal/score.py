@@ -220,7 +220,7 @@ def _score_recording(path: Path, hz: float, causal: bool, encoders: Encoders, pr
         main_face=None,
         missing=missing,
         notes=[*brain.recording.notes, *(str(w.message) for w in caught)],
-        weights={},
+        weights={} if brain.model is None else {"eeg-person": brain.model.sha256},
         seconds=clock.monotonic() - began,
     )
 

@@ -12,21 +12,22 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.encoders.checkpoint import CheckpointError
+from affectstream.encoders.checkpoint import CheckpointError, sha256_of
 from affectstream.encoders.eeg.entropy import Entropy
 from affectstream.encoders.eeg.physiology import READABLE
 from affectstream.encoders.eeg.trunk import Trunk
 from affectstream.multimodal.types import DIMENSIONS, SignalError
 
 KIND = "affectstream-eeg-person/1"
+ABOUT = "about"  # the one key of the metadata, as safetensors writes several in any order
 TRUNK = "trunk"  # the tensor that holds its file's bytes
 TENSORS = ("mean", "sd", "weights", "bias", "variance")
 
 
 @dataclass(frozen=True, eq=False)
 class PersonalModel:
-    """``weights`` (C, B, 3) on entropies standardised by ``mean`` and ``sd`` (C, B), ``bias`` (3,), and the error ``variance``
-    (3,) on trials it had not seen: NaN in the dimensions in which it does not beat knowing nothing. ``names`` are the
+    """``weights`` (C, B, 3) on entropies standardised by ``mean`` and ``sd`` (C, B), ``bias`` (3,), and the ``variance``
+    (3,) of what is then believed, from trials it had not seen: NaN in the dimensions in which it does not beat knowing nothing. ``names`` are the
     electrodes, ``contract`` the definition of the entropies, ``story`` what it was made of and how well it did. With a
     ``trunk`` its embedding of D numbers stands in the place of the entropies, as of one electrode with D bands."""
 
@@ -39,6 +40,7 @@ class PersonalModel:
     variance: NDArray[np.float64]
     story: dict[str, Any]
     trunk: Trunk | None = None
+    sha256: str = ""  # of the file it was read from
 
     def check(self, names: Sequence[str], definition: Entropy) -> None:
         """Raises SignalError if the entropies are defined otherwise or less than half of the electrodes are there."""
@@ -77,18 +79,15 @@ class PersonalModel:
         """Write to ``path`` (.safetensors), under a temporary name first. Raises OSError where that is not possible."""
         from safetensors.numpy import save
 
-        metadata = {
-            "kind": KIND,
-            "names": json.dumps(self.names),
-            "contract": json.dumps(self.contract),
-            "story": json.dumps(self.story),
-        }
+        about = {"kind": KIND, "names": self.names, "contract": self.contract, "story": self.story}
         tensors = {name: np.ascontiguousarray(getattr(self, name)) for name in TENSORS}
         if self.trunk is not None:
             tensors[TRUNK] = np.frombuffer(self.trunk.content, np.uint8)
         partial = path.with_name(f".{path.name}.part")
         try:
-            partial.write_bytes(save(tensors, metadata))  # save_file's own errors are no OSError
+            partial.write_bytes(
+                save(tensors, {ABOUT: json.dumps(about, sort_keys=True)})
+            )  # save_file's own errors are no OSError
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -101,9 +100,7 @@ class PersonalModel:
         wanted = "wanted a file made by `affectstream calibrate`"
         try:
             with safe_open(path, "numpy") as file:
-                metadata = file.metadata() or {}
-                if metadata.get("kind") != KIND:
-                    raise CheckpointError(f"{path} is {metadata.get('kind', 'of no known kind')}; {wanted}, {KIND}")
+                about = _about((file.metadata() or {}).get(ABOUT), path, wanted)
                 tensors = {name: file.get_tensor(name) for name in TENSORS}
                 names_there = set(file.keys())
                 trunk = Trunk.of(file.get_tensor(TRUNK).tobytes(), str(path)) if TRUNK in names_there else None
@@ -111,19 +108,26 @@ class PersonalModel:
             raise CheckpointError(f"no {path}; {wanted}; check the path") from error
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{path} cannot be read ({error}); {wanted}; make it again") from error
-        try:
-            names, contract, story = (json.loads(metadata[key]) for key in ("names", "contract", "story"))
-        except (KeyError, ValueError) as error:
-            raise CheckpointError(
-                f"{path} does not say what it is made of ({error!r}); {wanted}; make it again"
-            ) from error
+        names, contract, story = about["names"], about["contract"], about["story"]
         shapes = {name: tensors[name].shape for name in TENSORS}
         table = (len(names), len(contract.get("bands", ()))) if trunk is None else (1, tensors["mean"].shape[-1])
         if shapes != {"mean": table, "sd": table, "weights": (*table, 3), "bias": (3,), "variance": (3,)}:
             raise CheckpointError(f"{path} holds arrays of shapes {shapes}, which do not fit; {wanted}; make it again")
-        return cls(tuple(names), contract, **tensors, story=story, trunk=trunk)
+        return cls(tuple(names), contract, **tensors, story=story, trunk=trunk, sha256=sha256_of(path))
 
     @property
     def learnt(self) -> tuple[str, ...]:
         """The dimensions it says something of."""
         return tuple(name for name, value in zip(DIMENSIONS, self.variance, strict=True) if np.isfinite(value))
+
+
+def _about(text: str | None, path: Path, wanted: str) -> dict[str, Any]:
+    """What the metadata ``text`` of ``path`` say that it is; CheckpointError if that is no model of ours."""
+    try:
+        about = json.loads(text or "")
+        kind, whole = about["kind"], {"names", "contract", "story"} <= set(about)
+    except (ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(f"{path} does not say what it is ({error!r}); {wanted}, {KIND}") from error
+    if kind != KIND or not whole:
+        raise CheckpointError(f"{path} is {kind}, with {', '.join(sorted(about))}; {wanted}, {KIND}")
+    return about

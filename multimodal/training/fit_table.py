@@ -2,19 +2,18 @@
 
 import math
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from affectstream.datasets.splits import Fold
-from affectstream.multimodal import metrics
+from affectstream.multimodal.training.figures import figure
 from affectstream.multimodal.training.floors import CATEGORIES, NUMBERS, majority
 from affectstream.multimodal.training.module import FoldData
 from affectstream.multimodal.types import DIMENSIONS
 
-REPEATS = 500  # draws of subjects
 FLIPS = 100  # draws of coins
 LEAKY = textwrap.fill(
     "LEAKY: this split shuffles windows regardless of trial, so nearly every window that is tested has a near copy in training. "
@@ -56,7 +55,7 @@ def results(data: FoldData, folds: Sequence[Fold], done: dict[int, dict[str, NDA
         "windows": len(at),
         "subjects": len(np.unique(subject)),
         "figures": {
-            name: {key: _figure(metric, guess, truth[name], subject) for key, metric in figures.items()}
+            name: {key: _plain(figure(metric, subject, guess, truth[name])) for key, metric in figures.items()}
             for name, (guess, _) in rows.items()
         },
     }
@@ -132,14 +131,6 @@ def _coin_flips(data: FoldData, at: NDArray[np.intp], neighbour: NDArray[np.intp
         draws = np.array([metric(flip[neighbour], flip[at]) for flip in flips])
         found[name] = _plain(np.round([draws.mean(), *np.quantile(draws, [0.025, 0.975])], 4).tolist())
     return found
-
-
-def _figure(metric: Callable[..., Any], guess: NDArray[Any], truth: NDArray[Any], subject: NDArray[Any]) -> list[Any]:
-    value = np.asarray(metric(guess, truth), np.float64)
-    low = high = np.full_like(value, np.nan)
-    if len(np.unique(subject)) > 1:
-        low, high = metrics.bootstrap(metric, guess, truth, groups=subject, repeats=REPEATS)
-    return _plain(np.round(np.stack([value, low, high]), 4).tolist())
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectstream.multimodal import metrics
+from affectstream.multimodal.training.figures import figure
 
 CATEGORIES: dict[str, Callable[..., float]] = {
     "accuracy": metrics.accuracy,
@@ -58,7 +59,7 @@ def floors(
         }
     figures: dict[str, Callable[..., Any]] = {**(NUMBERS if numbers else CATEGORIES)}
     return {
-        floor: {name: _figure(metric, guess, test_y, subject) for name, metric in figures.items()}
+        floor: {name: figure(metric, subject, guess, test_y) for name, metric in figures.items()}
         for floor, guess in said.items()
     }
 
@@ -76,16 +77,6 @@ def nearest(train_x: NDArray[np.floating], test_x: NDArray[np.floating]) -> NDAr
     spread = np.where(spread > 0, spread, 1)
     found = NearestNeighbors(n_neighbors=1).fit((train_x - mean) / spread)
     return found.kneighbors((test_x - mean) / spread, return_distance=False)[:, 0]
-
-
-def _figure(metric: Callable[..., Any], guess: NDArray[Any], truth: NDArray[Any], subject: NDArray[Any]) -> list[Any]:
-    """[value, low, high] to four places; the interval NaN with one subject."""
-    value = np.asarray(metric(guess, truth))
-    if len(np.unique(subject)) > 1:
-        low, high = metrics.bootstrap(metric, guess, truth, groups=subject, repeats=500)
-    else:
-        low = high = np.full_like(value, np.nan)
-    return np.round(np.stack([value, low, high]), 4).tolist()
 
 
 def _check(

@@ -2,7 +2,7 @@
 
     python -m affectstream.multimodal.training.leakage [RECORDING] --out FOLDER
 
-One recording (any that MNE reads; noise made to look like one by default) is cut into trials, each trial gets a coin
+One recording (any that `affectstream score` reads; noise made to look like one by default) is cut into trials, each trial gets a coin
 flip, and the nearest neighbour guesses the flips of windows from features of their spectrum. ``FOLDER`` gets
 ``eeg-leakage.json`` and ``eeg-leakage.png``. docs/eeg-leakage.md tells what came of it.
 """
@@ -30,6 +30,7 @@ from affectstream.datasets.splits import (
     within_subject_trials,
 )
 from affectstream.multimodal.metrics import uar
+from affectstream.multimodal.recordings import open_recording
 from affectstream.multimodal.training.floors import majority, nearest
 
 TRIAL = 15.0  # s
@@ -162,14 +163,9 @@ def noise(seconds: float = 240, channels: int = 14, rate: float = 128, seed: int
 
 
 def read(path: Path) -> tuple[NDArray[np.float64], float]:
-    """EEG of a recording, (n, channels) in volts, and its rate in Hz; ValueError if there is none in it."""
-    import mne
-
-    raw: Any = mne.io.read_raw(path, preload=True, verbose="error")
-    raw.anonymize(verbose="error")
-    if "eeg" not in raw.get_channel_types():
-        raise ValueError(f"{path} has channels {sorted(set(raw.get_channel_types()))}; wanted some EEG")
-    return np.asarray(raw.get_data(picks="eeg")).T, float(raw.info["sfreq"])
+    """EEG of a recording, (n, electrodes) in volts, and its rate in Hz; SignalError if it cannot be read or has none."""
+    recording = open_recording(path)
+    return np.concatenate([chunk.data for chunk in recording.chunks()]).astype(np.float64), recording.rate
 
 
 def draw(overlapping: dict[str, Any], apart: dict[str, Any], path: Path) -> None:
@@ -201,7 +197,7 @@ def draw(overlapping: dict[str, Any], apart: dict[str, Any], path: Path) -> None
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Learn labels that mean nothing, under honest splits and a leaky one")
-    parser.add_argument("recording", type=Path, nargs="?", help="any recording that MNE reads; noise without it")
+    parser.add_argument("recording", type=Path, nargs="?", help="any recording that score reads; noise without it")
     parser.add_argument("--out", type=Path, required=True, help="folder for eeg-leakage.json and eeg-leakage.png")
     arguments = parser.parse_args()
     signal, rate = read(arguments.recording) if arguments.recording else (noise(), 128.0)

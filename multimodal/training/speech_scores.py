@@ -1,6 +1,6 @@
 """How good a speech network is: on speakers it never heard, under noise, against other recipes and in another language."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from affectstream.datasets.clips import Clips
 from affectstream.encoders.network import Affect, Calibrated
 from affectstream.multimodal import metrics
 from affectstream.multimodal.training.calibrate import calibrate
-from affectstream.multimodal.training.figures import regression_figures
+from affectstream.multimodal.training.figures import figure, regression_figures
 from affectstream.multimodal.training.speech_folds import LINEAR, RECIPES, SHIPPED, Blend, read_folds
 from affectstream.multimodal.types import DIMENSIONS
 
@@ -48,12 +48,6 @@ def rows(said: Affect, at: NDArray[np.integer]) -> Affect:
     """The answers ``at`` of ``said``, which have logits."""
     assert said.logits is not None
     return Affect(said.mean[at], said.log_var[at], said.logits[at], said.embedding[at])
-
-
-def figure(metric: Callable[..., Any], groups: NDArray[Any], *arrays: NDArray[Any]) -> list[float]:
-    """A metric with its 95 % bootstrap interval over whole speakers."""
-    low, high = metrics.bootstrap(metric, *arrays, groups=groups, repeats=500)
-    return np.round([metric(*arrays), low, high], 4).tolist()
 
 
 def likeliest(said: Affect) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """A person's model: what it says of windows, written out; on disk whole or not at all; what it refuses."""
 
 import errno
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from affectstream.encoders.checkpoint import CheckpointError
 from affectstream.encoders.eeg.entropy import DEFAULT, RBTRANSFORMER
-from affectstream.encoders.eeg.personal import KIND, TENSORS, PersonalModel
+from affectstream.encoders.eeg.personal import ABOUT, KIND, TENSORS, PersonalModel
 from affectstream.encoders.eeg.physiology import READABLE
 from affectstream.multimodal.types import SignalError
 
@@ -101,8 +102,9 @@ def test_what_is_no_model_is_one_error_that_names_the_file(tmp_path: Path, kind:
     made().save(path)
     tensors, whole = load_file(path), path.read_bytes()
     path.unlink()
-    contract = json.dumps(DEFAULT.contract())
-    metadata = {"kind": KIND, "names": json.dumps(NAMES), "contract": contract, "story": "{}"}
+    contract = DEFAULT.contract()
+    about = {"kind": KIND, "names": NAMES, "contract": contract, "story": {}}
+    metadata = {ABOUT: json.dumps(about)}
     match kind:
         case "folder":
             path.mkdir()
@@ -113,7 +115,7 @@ def test_what_is_no_model_is_one_error_that_names_the_file(tmp_path: Path, kind:
         case "other":
             save_file(tensors, path)
         case "other kind":
-            save_file(tensors, path, metadata | {"kind": "their-model/7"})
+            save_file(tensors, path, {ABOUT: json.dumps(about | {"kind": "their-model/7"})})
         case "cut":
             path.write_bytes(whole[: len(whole) * 2 // 3])
         case "lacking":
@@ -124,13 +126,21 @@ def test_what_is_no_model_is_one_error_that_names_the_file(tmp_path: Path, kind:
         PersonalModel.load(path)
 
 
-@pytest.mark.parametrize("metadata", [{}, {"names": "F3, F4"}, {"names": "[]", "contract": "{", "story": "{}"}])
-def test_a_model_whose_words_are_damaged_is_refused_too(tmp_path: Path, metadata: dict[str, str]) -> None:
+@pytest.mark.parametrize("about", ["{", "[1]", '{"names": []}', f'{{"kind": "{KIND}", "names": []}}'])
+def test_a_model_whose_words_are_damaged_is_refused_too(tmp_path: Path, about: str) -> None:
     path = tmp_path / "mine.safetensors"
     made().save(path)
-    save_file(load_file(path), path, {"kind": KIND, **metadata})
-    with pytest.raises(CheckpointError, match="make it again"):
+    save_file(load_file(path), path, {ABOUT: about})
+    with pytest.raises(CheckpointError, match="wanted a file made by"):
         PersonalModel.load(path)
+
+
+def test_the_same_model_is_the_same_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        made().save(tmp_path / f"{name}.safetensors")
+    content = (tmp_path / "a.safetensors").read_bytes()
+    assert content == (tmp_path / "b.safetensors").read_bytes()
+    assert PersonalModel.load(tmp_path / "a.safetensors").sha256 == hashlib.sha256(content).hexdigest()
 
 
 def test_a_full_disk_keeps_the_model_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

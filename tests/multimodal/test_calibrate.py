@@ -7,6 +7,8 @@ from pathlib import Path
 import mne
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 from sklearn.linear_model import Ridge
@@ -15,9 +17,9 @@ from affectstream.encoders.eeg.encoder import EEGEncoder
 from affectstream.encoders.eeg.entropy import DEFAULT
 from affectstream.encoders.eeg.features import Windows, initial, observe
 from affectstream.encoders.eeg.personal import PersonalModel
-from affectstream.encoders.eeg.physiology import READABLE
+from affectstream.encoders.eeg.physiology import AFFECT_SD, READABLE
 from affectstream.multimodal import metrics
-from affectstream.multimodal.calibrate import RIDGES, Rating, calibrate, judge, made_up
+from affectstream.multimodal.calibrate import RIDGES, Answering, Rating, calibrate, judge, made_up
 from affectstream.multimodal.cli import main
 from affectstream.multimodal.commands.calibrate import read_ratings
 from affectstream.multimodal.score import open_encoders, score
@@ -130,7 +132,7 @@ def test_the_judgement_is_a_nested_leave_one_out_written_out() -> None:
     trial = np.array([rows.mean(0) for rows in heard])
     y = 0.6 * trial[:, 0] - 0.4 * trial[:, 3] + 0.2 * rng.standard_normal(trials)
     time = np.sort(rng.uniform(0, 100, trials))
-    said, wrong, level, line = np.empty(trials), np.empty(trials), np.empty(trials), np.empty(trials)
+    said, told, level, line = np.empty(trials), [], np.empty(trials), np.empty(trials)
     for k in range(trials):
         rest = [j for j in range(trials) if j != k]
         middle, spread = trial[rest].mean(0), trial[rest].std(0)
@@ -146,17 +148,29 @@ def test_the_judgement_is_a_nested_leave_one_out_written_out() -> None:
             errors.append(error)
         best = Ridge(alpha=float(RIDGES[np.argmin(errors)] * size), fit_intercept=False).fit(z, centred)
         said[k] = best.predict((trial[[k]] - middle) / spread)[0] + y[rest].mean()
-        wrong[k] = np.mean((best.predict((heard[k] - middle) / spread) + y[rest].mean() - y[k]) ** 2)
+        told.append(best.predict((heard[k] - middle) / spread) + y[rest].mean())
         level[k] = y[rest].mean()
         slope, start = np.polyfit(time[rest], y[rest], 1)
         line[k] = slope * time[k] + start
-    verdict, error = judge(heard, y, time, 0.05, np.random.default_rng(0))
+    verdict, answer = judge(heard, y, time, 0.05, np.random.default_rng(0))
     assert verdict.ccc == pytest.approx(metrics.ccc(said[:, None], y[:, None])[0], abs=1e-9)
     assert verdict.rmse == pytest.approx(np.sqrt(np.mean((said - y) ** 2)), abs=1e-9)
     floors = [np.sqrt(np.mean((floor - y) ** 2)) for floor in (level, line)]
     assert verdict.floor == pytest.approx(min(floors), abs=1e-9)
-    assert error == pytest.approx(wrong.mean(), abs=1e-9)
+    slope, offset = np.polyfit(y, [rows.mean() for rows in told], 1)
+    noise = np.mean([np.mean((rows - offset - slope * y[k]) ** 2) for k, rows in enumerate(told)])
+    assert tuple(answer) == pytest.approx((offset, slope, noise), abs=1e-9)
     assert verdict.kept == (verdict.rmse < verdict.floor and verdict.p <= 0.05)
+
+
+@given(st.floats(-0.5, 0.5), st.floats(0.1, 1.5), st.floats(0.01, 2.0), st.floats(-1, 1))
+def test_a_belief_is_bayes_rule_by_sums(offset: float, slope: float, noise: float, said: float) -> None:
+    rating = np.linspace(-6, 6, 20001)
+    weight = np.exp(-((said - offset - slope * rating) ** 2) / (2 * noise) - rating**2 / (2 * AFFECT_SD**2))
+    mean = (weight * rating).sum() / weight.sum()
+    gain, shift, variance = Answering(offset, slope, noise).belief()
+    assert gain * said + shift == pytest.approx(mean, abs=1e-6)
+    assert variance == pytest.approx((weight * (rating - mean) ** 2).sum() / weight.sum(), rel=1e-5)
 
 
 def test_ratings_made_up_keep_the_line_the_values_and_the_memory_alone() -> None:

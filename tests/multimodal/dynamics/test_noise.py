@@ -49,21 +49,20 @@ def eeg(sd: float, hop: float, quality: float = 0.6) -> Trace:
 
 @pytest.mark.parametrize("hop", [0.25, 0.5, 2.0])
 @pytest.mark.parametrize("sd", [0.44, 0.4, 0.35])
-def test_a_lone_eeg_is_fused_as_it_is_and_many_answers_are_as_sure_as_one(sd: float, hop: float) -> None:
+def test_a_lone_eeg_is_fused_as_it_is_and_many_answers_say_what_one_says(sd: float, hop: float) -> None:
     both = combine({"eeg": eeg(sd, hop)}, 10.0)
     np.testing.assert_allclose(both.fused.mean[:, :2], np.tile(SAID[:2], (len(both.fused), 1)), atol=1e-6)
     np.testing.assert_allclose(both.fused.sd, np.tile([sd, sd, 0.45], (len(both.fused), 1)), atol=1e-6)
     middle = slice(400, 800)  # five time constants from either end
-    np.testing.assert_allclose(both.state.sd[middle, :2].mean(0), sd, rtol=0.1)
+    assert (both.state.sd[middle, :2] >= sd - 1e-6).all() and (both.state.sd[middle, :2] < 1.15 * sd).all()
     np.testing.assert_allclose(both.state.sd[middle, 2], 0.45, rtol=1e-9)
-    # White noise of density r = tau v under an Ornstein-Uhlenbeck process: the Wiener smoother's error.
+    # White noise of density r = 2 tau v under an Ornstein-Uhlenbeck process: the Wiener smoother's error, and its gain at rest.
     process = OrnsteinUhlenbeck()
     prior = process.sd[0] ** 2
     added = 1 / (1 / sd**2 - 1 / prior)
-    smoothed = np.sqrt(prior / np.sqrt(1 + 2 * prior / added))
-    np.testing.assert_allclose(both.state.sd[middle, :2], smoothed, rtol=0.02)
-    lasting = SAID[:2] * added / sd**2 * 2 * prior / (2 * prior + added)  # what does not change is believed more
-    np.testing.assert_allclose(both.state.mean[middle, :2].mean(0), lasting, rtol=0.01)
+    smoothed = np.sqrt(prior / np.sqrt(1 + prior / added))
+    np.testing.assert_allclose(both.state.sd[middle, :2], np.tile(smoothed, (400, 2)), rtol=0.02)
+    np.testing.assert_allclose(both.state.mean[middle, :2].mean(0), SAID[:2], rtol=0.02)
 
 
 @pytest.mark.parametrize("hop", [0.25, 0.5, 2.0])
