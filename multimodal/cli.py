@@ -1,6 +1,7 @@
 """The command ``affectstream``: a table of verbs, each imported only when it is called."""
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -30,7 +31,13 @@ def main(arguments: list[str] | None = None) -> int:
         verbs.add_parser(verb, help=line, add_help=False)
     chosen, rest = parser.parse_known_args(words[:1]), words[1:]
     command = import_module(VERBS[chosen[0].verb][0])
-    return command.run(rest)
+    try:
+        code = command.run(rest)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read, as `head` does, has read enough; what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from affectstream.encoders.eeg.physiology import READABLE
 from affectstream.encoders.face.encoder import FaceEncoder, FaceState
 from affectstream.encoders.speech.encoder import SpeechEncoder
 from affectstream.encoders.text.encoder import TextEncoder
-from affectstream.multimodal.brain import Brain, score_brain
 from affectstream.multimodal.combine import combine, reach_of
 from affectstream.multimodal.dynamics.events import Event
+from affectstream.multimodal.eeg.recordings import is_recording
+from affectstream.multimodal.eeg.scoring import Brain, score_brain
 from affectstream.multimodal.media import Media, probe
-from affectstream.multimodal.recordings import is_recording
 from affectstream.multimodal.signals import read_audio, read_video
 from affectstream.multimodal.subtitles import read_subtitles
 from affectstream.multimodal.types import Chunk, Observation, SignalError, Trace
@@ -33,7 +33,7 @@ Progress = Callable[[float, float], None]  # seconds done, seconds in all
 class Result:
     """What one recording gave.
 
-    ``traces`` source to :class:`Trace`: "face/0", "face/1"..., "speech", "text", "fused", "state"; ``events`` onsets, offsets,
+    ``traces`` source to :class:`Trace`: "face/0", "face/1"..., "speech", "text", "eeg", "fused", "state"; ``events`` onsets, offsets,
     shifts, recoveries and discord in the state; ``media`` what the file holds;
     ``words`` the utterances, (start s, end s, text), and ``recognised`` whether they were taken from the sound;
     ``faces`` what was seen of each face; ``brain`` what an EEG recording held, None for others; ``missing``

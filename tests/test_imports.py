@@ -266,7 +266,7 @@ HEAVY = (
 
 @pytest.mark.parametrize(
     "module",
-    ["multimodal", "multimodal.cli", "multimodal.types", "multimodal.metrics", "multimodal.lsl", "datasets.base"],
+    ["multimodal", "multimodal.cli", "multimodal.types", "multimodal.metrics", "multimodal.eeg.lsl", "datasets.base"],
 )
 def test_importing_it_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, affectstream.{module}; print(*sorted(set(sys.modules) & set({HEAVY})))"

@@ -11,9 +11,9 @@ from pathlib import Path
 from affectstream.encoders.checkpoint import CheckpointError
 from affectstream.encoders.eeg.entropy import DEFAULT
 from affectstream.encoders.eeg.trunk import Trunk
-from affectstream.multimodal.brain import all_windows
-from affectstream.multimodal.calibrate import Calibration, Rating, calibrate
-from affectstream.multimodal.recordings import open_recording
+from affectstream.multimodal.eeg.calibrate import Calibration, Rating, calibrate
+from affectstream.multimodal.eeg.recordings import open_recording
+from affectstream.multimodal.eeg.scoring import all_windows
 from affectstream.multimodal.types import DIMENSIONS, SignalError
 
 COLUMNS = "start,end and one or more of valence,arousal,dominance"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from affectstream.encoders.checkpoint import CheckpointError
-from affectstream.multimodal.recordings import ENDINGS, is_recording
+from affectstream.multimodal.eeg.recordings import ENDINGS, is_recording
 from affectstream.multimodal.report.table import FORMATS, check_formats
 from affectstream.multimodal.score import MODALITIES, Encoders, Result, open_encoders, score
 from affectstream.multimodal.types import DIMENSIONS, SignalError

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectstream.encoders.eeg.physiology import READABLE
-from affectstream.multimodal.brain import Brain
+from affectstream.multimodal.eeg.scoring import Brain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from affectstream.multimodal.brain import Brain
+from affectstream.multimodal.eeg.scoring import Brain
 from affectstream.multimodal.score import Result
 from affectstream.multimodal.types import DIMENSIONS, Trace
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.brain import Brain
+from affectstream.multimodal.eeg.scoring import Brain
 from affectstream.multimodal.types import DIMENSIONS, Trace
 
 FORMATS = ("parquet", "csv")

@@ -29,8 +29,8 @@ from affectstream.datasets.splits import (
     leave_one_subject_out,
     within_subject_trials,
 )
+from affectstream.multimodal.eeg.recordings import open_recording
 from affectstream.multimodal.metrics import uar
-from affectstream.multimodal.recordings import open_recording
 from affectstream.multimodal.training.floors import majority, nearest
 
 TRIAL = 15.0  # s

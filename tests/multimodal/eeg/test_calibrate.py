@@ -19,9 +19,9 @@ from affectstream.encoders.eeg.features import Windows, initial, observe
 from affectstream.encoders.eeg.personal import PersonalModel
 from affectstream.encoders.eeg.physiology import AFFECT_SD, READABLE
 from affectstream.multimodal import metrics
-from affectstream.multimodal.calibrate import RIDGES, Answering, Rating, calibrate, judge, made_up
 from affectstream.multimodal.cli import main
 from affectstream.multimodal.commands.calibrate import read_ratings
+from affectstream.multimodal.eeg.calibrate import RIDGES, Answering, Rating, calibrate, judge, made_up
 from affectstream.multimodal.score import open_encoders, score
 from affectstream.multimodal.types import Chunk, SignalError
 

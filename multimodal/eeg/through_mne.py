@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.recordings_edf import ANNOTATIONS, pieces, read_header
-from affectstream.multimodal.recordings_signal import Mark, Parts, Run, Signal, electrodes, listed
+from affectstream.multimodal.eeg.edf import ANNOTATIONS, pieces, read_header
+from affectstream.multimodal.eeg.signal import Mark, Parts, Run, Signal, electrodes, listed
 from affectstream.multimodal.types import SignalError
 
 if TYPE_CHECKING:

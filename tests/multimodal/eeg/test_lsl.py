@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from affectstream.encoders.eeg.entropy import DEFAULT
 from affectstream.encoders.eeg.features import Windows, initial, observe
-from affectstream.multimodal import lsl
-from affectstream.multimodal.lsl import LiveRecording, open_lsl
-from affectstream.multimodal.lsl_runs import Runs
-from affectstream.multimodal.recordings_signal import volts
+from affectstream.multimodal.eeg import lsl
+from affectstream.multimodal.eeg.lsl import LiveRecording, open_lsl
+from affectstream.multimodal.eeg.runs import Runs
+from affectstream.multimodal.eeg.signal import volts
 from affectstream.multimodal.types import Chunk, SignalError
 
 RATE, NAMES = 128, ("Fp1", "Cz", "T7", "O2")
@@ -310,7 +310,7 @@ def test_what_cannot_be_opened_is_said(outlet: Outlet) -> None:
 
 def test_without_mne_lsl_it_says_what_to_install() -> None:
     code = (
-        "import sys; sys.modules['mne_lsl'] = None; from affectstream.multimodal.lsl import open_lsl; "
+        "import sys; sys.modules['mne_lsl'] = None; from affectstream.multimodal.eeg.lsl import open_lsl; "
         "from affectstream.multimodal.types import SignalError\n"
         "try: open_lsl('cap')\nexcept SignalError as error: print(error)"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affectstream.multimodal.recordings_signal import Mark, Run, in_order
+from affectstream.multimodal.eeg.signal import Mark, Run, in_order
 
 ANNOTATIONS = ("EDF Annotations", "BDF Annotations")  # labels of channels that hold text
 _LINE = re.compile(rb"([+-]\d+(?:\.\d*)?)(?:\x15(\d+(?:\.\d*)?))?\x14(.*)\x14", re.DOTALL)  # onset, duration, texts

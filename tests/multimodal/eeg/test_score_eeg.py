@@ -14,9 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
-from affectstream.multimodal.brain import rest_stretches
 from affectstream.multimodal.cli import main
-from affectstream.multimodal.recordings import Mark
+from affectstream.multimodal.eeg.recordings import Mark
+from affectstream.multimodal.eeg.scoring import rest_stretches
 from affectstream.multimodal.report.brain import on_a_clock
 from affectstream.multimodal.report.picture import draw
 from affectstream.multimodal.score import Result, open_encoders, score

@@ -1,10 +1,10 @@
-"""Samples with stamps that jitter become gapless runs, as they come: what recordings_xdf does of a whole stream."""
+"""Samples with stamps that jitter become gapless runs, as they come: what xdf.py does of a whole stream."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.recordings_signal import stays_late
-from affectstream.multimodal.recordings_xdf import JITTER, LOST
+from affectstream.multimodal.eeg.signal import stays_late
+from affectstream.multimodal.eeg.xdf import JITTER, LOST
 from affectstream.multimodal.types import SignalError
 
 APART = 0.1  # s by which a run's even count and the clock may come apart before a new run begins

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from affectstream.multimodal.recordings import Mark, Recording, is_recording, open_recording
-from affectstream.multimodal.recordings_signal import electrodes, place
+from affectstream.multimodal.eeg.recordings import Mark, Recording, is_recording, open_recording
+from affectstream.multimodal.eeg.signal import electrodes, place
 from affectstream.multimodal.types import SignalError
 
 RATE, NAMES = 128, ("Fp1", "Fz", "C3", "O2")

@@ -14,7 +14,7 @@ from affectstream.encoders.eeg.entropy import DEFAULT
 from affectstream.encoders.eeg.features import Windows, initial, observe
 from affectstream.encoders.eeg.personal import PersonalModel
 from affectstream.encoders.eeg.physiology import LEAST
-from affectstream.multimodal.recordings import Mark, Recording, open_recording
+from affectstream.multimodal.eeg.recordings import Mark, Recording, open_recording
 from affectstream.multimodal.types import Observation, Trace
 
 REST = re.compile(r"(?<![a-z])(rest|resting|baseline|eyes?[ _-]?open)(?![a-z])", re.IGNORECASE)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.recordings_signal import (
+from affectstream.multimodal.eeg.signal import (
     Mark,
     Parts,
     Run,

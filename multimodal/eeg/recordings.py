@@ -1,8 +1,8 @@
 """Recordings of EEG: a file of any common format becomes Chunks of volts, in order, in bounded memory.
 
 Times are seconds from the recording's first sample. EDF, BDF, GDF, EEGLAB, BrainVision, FIF and CNT are read
-through MNE (:mod:`affectstream.multimodal.recordings_mne`), XDF through pyxdf
-(:mod:`affectstream.multimodal.recordings_xdf`). Of what a header says of the person and the day, nothing is kept.
+through MNE (:mod:`affectstream.multimodal.eeg.through_mne`), XDF through pyxdf
+(:mod:`affectstream.multimodal.eeg.xdf`). Of what a header says of the person and the day, nothing is kept.
 """
 
 import math
@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.recordings_mne import read_mne
-from affectstream.multimodal.recordings_signal import Mark, Parts, Reader, Run, Signal, listed
-from affectstream.multimodal.recordings_xdf import read_xdf
+from affectstream.multimodal.eeg.signal import Mark, Parts, Reader, Run, Signal, listed
+from affectstream.multimodal.eeg.through_mne import read_mne
+from affectstream.multimodal.eeg.xdf import read_xdf
 from affectstream.multimodal.types import Chunk, SignalError
 
 __all__ = ["ENDINGS", "Mark", "Recording", "is_recording", "open_recording"]

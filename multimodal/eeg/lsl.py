@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.lsl_runs import Runs
-from affectstream.multimodal.recordings import RATES
-from affectstream.multimodal.recordings_signal import Electrodes, described_electrodes, listed
+from affectstream.multimodal.eeg.recordings import RATES
+from affectstream.multimodal.eeg.runs import Runs
+from affectstream.multimodal.eeg.signal import Electrodes, described_electrodes, listed
 from affectstream.multimodal.types import Chunk, SignalError
 
 if TYPE_CHECKING:
