@@ -21,6 +21,8 @@ from affectstream.encoders.eeg.trunk import Trunk
 from affectstream.multimodal import metrics
 from affectstream.multimodal.types import DIMENSIONS, SignalError
 
+Values = NDArray[np.float64]
+
 LEAST = 8  # trials
 SHUFFLES = 400
 CHANCE = 0.03  # of saving a model though there is nothing, over all dimensions together
@@ -118,7 +120,7 @@ def calibrate(
     for source, values in features.items():
         parts, verdicts = _fit(values, trials, CHANCE / len(features), seed)
         story = {"trials": len(used), "verdicts": {name: verdict._asdict() for name, verdict in verdicts.items()}}
-        model = PersonalModel(tuple(names), definition.contract(), **parts, story=story, trunk=source)
+        model = PersonalModel(tuple(names), definition.contract(), *parts, story=story, trunk=source)
         fitted.append(Calibration(model if model.learnt else None, verdicts, len(used)))
     return max(fitted, key=_merit)
 
@@ -133,7 +135,7 @@ class Trials(NamedTuple):
 
 def _fit(
     values: NDArray[np.float64], trials: Trials, chance: float, seed: int
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, Verdict]]:
+) -> tuple[tuple[Values, Values, Values, Values, Values], dict[str, Verdict]]:
     """Mean, sd, weights, bias and variance of a :class:`PersonalModel` of ``values`` (w, C, B), and the verdicts.
 
     ``chance`` is shared out among the dimensions that are rated.
@@ -157,8 +159,7 @@ def _fit(
             weights[:, d] = gain * _ridge((trial[at] - mean) / sd, y[:, None] - y.mean())[:, 0]
             bias[d] = gain * y.mean() + shift
     shape = values.shape[1:]
-    parts = {"mean": mean.reshape(shape), "sd": sd.reshape(shape), "weights": weights.reshape(*shape, 3)}
-    return parts | {"bias": bias, "variance": variance}, verdicts
+    return (mean.reshape(shape), sd.reshape(shape), weights.reshape(*shape, 3), bias, variance), verdicts
 
 
 def _merit(found: Calibration) -> tuple[int, float]:
