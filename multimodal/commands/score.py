@@ -108,7 +108,8 @@ def _score_one(job: Job, encoders: Encoders, options: argparse.Namespace, format
         return False
     for note in result.notes:
         print(f"affectstream score: {note}", file=sys.stderr)
-    for line in _report(result, files, time.monotonic() - began) if total == 1 else [f"{job.path}: {files[0]}"]:
+    table = next(file for file in files if file.stem == job.name)
+    for line in _report(result, files, time.monotonic() - began) if total == 1 else [f"{job.path}: {table}"]:
         print(line)
     return True
 
