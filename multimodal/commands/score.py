@@ -71,8 +71,9 @@ def list_jobs(inputs: list[Path], out: Path) -> list[Job]:
         jobs += [Job(f, out / f.parent.relative_to(path), f.stem) for f in found]
     taken: dict[tuple[Path, str], Path] = {}
     for job in jobs:
-        other = taken.setdefault((job.folder, job.name), job.path)
-        if other is not job.path:
+        names = [job.name, f"{job.name}.eeg"] if is_recording(job.path) else [job.name]  # an EEG has two tables
+        others = [taken.setdefault((job.folder, name), job.path) for name in names]
+        if other := next((path for path in others if path is not job.path), None):
             raise ValueError(
                 f"{other} and {job.path} would both be written to {job.folder / job.name}.*; rename one or score them apart"
             )

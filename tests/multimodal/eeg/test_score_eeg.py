@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
 from affectstream.multimodal.cli import main
+from affectstream.multimodal.commands.score import list_jobs
 from affectstream.multimodal.eeg.recordings import Mark
 from affectstream.multimodal.eeg.scoring import rest_stretches
 from affectstream.multimodal.report.brain import on_a_clock
@@ -390,3 +391,10 @@ def test_the_picture_is_written_and_shows_the_flat_electrode(torn: Result, tmp_p
     draw(torn, tmp_path / "torn.png")
     picture = matplotlib.image.imread(tmp_path / "torn.png")
     assert picture.shape[0] > 600 and picture.shape[1] == 1430 and np.ptp(picture[:, :, :3]) > 0.9
+
+
+def test_a_recording_named_like_anothers_table_is_refused(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.edf", tmp_path / "a.eeg.edf"]
+    with pytest.raises(ValueError, match=r"a\.edf and .*a\.eeg\.edf would both be written"):
+        list_jobs(paths, tmp_path / "out")
+    assert len(list_jobs([tmp_path / "a.edf", tmp_path / "b.eeg.edf"], tmp_path / "out")) == 2
