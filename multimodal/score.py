@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from affectstream.encoders.eeg.personal import PersonalModel
-from affectstream.encoders.eeg.physiology import READABLE
 from affectstream.encoders.face.encoder import FaceEncoder, FaceState
 from affectstream.encoders.speech.encoder import SpeechEncoder
 from affectstream.encoders.text.encoder import TextEncoder
@@ -127,9 +126,10 @@ def score(
     """
     began = clock.monotonic()
     path = Path(path)
+    if encoders is None:  # of what was asked for, only what the file may need
+        encoders = open_encoders([m for m in modalities if (m == "eeg") == is_recording(path)] or modalities)
     if is_recording(path):
-        return _score_recording(path, hz, causal, encoders or open_encoders(("eeg",)), progress)
-    encoders = encoders or open_encoders([m for m in modalities if m != "eeg"])
+        return _score_recording(path, hz, causal, encoders, progress)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         media = probe(path)
@@ -204,7 +204,7 @@ def _score_recording(path: Path, hz: float, causal: bool, encoders: Encoders, pr
         )
     missing = {}
     if not trace.observed.any():
-        missing["eeg"] = _unread(brain)
+        missing["eeg"] = brain.unread
     combined = combine({"eeg": trace}, hz, reach=reach_of([trace]), causal=causal)
     return Result(
         path=path,
@@ -222,17 +222,6 @@ def _score_recording(path: Path, hz: float, causal: bool, encoders: Encoders, pr
         notes=[*brain.recording.notes, *(str(w.message) for w in caught)],
         weights={} if brain.model is None else {"eeg-person": brain.model.sha256},
         seconds=clock.monotonic() - began,
-    )
-
-
-def _unread(brain: Brain) -> str:
-    """Why an EEG gave nothing."""
-    if not len(brain.quality) or np.median(brain.quality.max(1)) < READABLE:
-        return "no electrode could be read (flat, clipped, humming or lost most of the time)"
-    if brain.model is not None:
-        return "none of the electrodes that the model knows could be read"
-    return (
-        f"{len(brain.time) * 4:.0f} s that can be read are too few to know the person's baseline; wanted 40 s or more"
     )
 
 

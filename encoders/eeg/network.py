@@ -54,7 +54,6 @@ PUBLISHED = {
     "dreamer": Shape(EPOC14, labels=2, head="classes"),
     "dreamer-5": Shape(EPOC14, labels=5, head="classes"),
 }
-ANY_HEADSET = Shape(bands=5)
 
 
 class Classes(NamedTuple):
@@ -184,7 +183,8 @@ class ElectrodeTransformer(nn.Module):
 
     @torch.no_grad()
     def standardise(self, entropy: Tensor, present: Tensor, positions: Tensor | None = None) -> None:
-        """Set what inputs are standardised by, from training windows as in :meth:`forward`, wherever their electrodes sit: mean and standard deviation of each band, of a fixed montage also of each electrode.
+        """Set what inputs are standardised by, from training windows as in :meth:`forward`, wherever their electrodes sit: mean
+        and standard deviation of each band, of a fixed montage also of each electrode.
 
         An electrode that was never there keeps mean 0 and deviation 1; no deviation is less than 0.001.
         """

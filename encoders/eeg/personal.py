@@ -27,8 +27,8 @@ TENSORS = ("mean", "sd", "weights", "bias", "variance")
 @dataclass(frozen=True, eq=False)
 class PersonalModel:
     """``weights`` (C, B, 3) on entropies standardised by ``mean`` and ``sd`` (C, B), ``bias`` (3,), and the ``variance``
-    (3,) of what is then believed, from trials it had not seen: NaN in the dimensions in which it does not beat knowing nothing. ``names`` are the
-    electrodes, ``contract`` the definition of the entropies, ``story`` what it was made of and how well it did. With a
+    (3,) of what is then believed, from trials it had not seen: NaN in the dimensions in which it does not beat knowing
+    nothing. ``names`` are the electrodes, ``contract`` the definition of the entropies, ``story`` what it was made of and how well it did. With a
     ``trunk`` its embedding of D numbers stands in the place of the entropies, as of one electrode with D bands."""
 
     names: tuple[str, ...]
@@ -85,9 +85,8 @@ class PersonalModel:
             tensors[TRUNK] = np.frombuffer(self.trunk.content, np.uint8)
         partial = path.with_name(f".{path.name}.part")
         try:
-            partial.write_bytes(
-                save(tensors, {ABOUT: json.dumps(about, sort_keys=True)})
-            )  # save_file's own errors are no OSError
+            content = save(tensors, {ABOUT: json.dumps(about, sort_keys=True)})
+            partial.write_bytes(content)  # save_file's own errors are no OSError
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)

@@ -46,12 +46,12 @@ class Trunk:
             session = open_session(content)
         except Exception as error:  # ONNX Runtime has classes of its own for every kind of broken file
             raise CheckpointError(f"{where} holds no network that can be opened ({error}); {wanted}") from error
-        stored = session.get_modelmeta().custom_metadata_map.get("facts")
-        facts = None if stored is None else Facts.from_json(stored)
-        if facts is None or facts.modality != "eeg" or "entropy" not in facts.contract:
-            raise CheckpointError(
-                f"{where} is {'of no kind' if facts is None else facts.modality}; {wanted}; train one"
-            )
+        try:
+            facts = Facts.from_json(session.get_modelmeta().custom_metadata_map.get("facts", ""))
+        except ValueError as error:
+            raise CheckpointError(f"{where} does not say what it is ({error}); {wanted}; train one") from error
+        if facts.modality != "eeg" or "entropy" not in facts.contract or "shape" not in facts.extra:
+            raise CheckpointError(f"{where} is a network for {facts.modality}, {facts.name}; {wanted}; train one")
         return cls(content, facts, session)
 
     def check(self, definition: Entropy) -> None:

@@ -13,7 +13,7 @@ from affectstream.encoders.eeg.encoder import EEGEncoder
 from affectstream.encoders.eeg.entropy import DEFAULT
 from affectstream.encoders.eeg.features import Windows, initial, observe
 from affectstream.encoders.eeg.personal import PersonalModel
-from affectstream.encoders.eeg.physiology import LEAST
+from affectstream.encoders.eeg.physiology import LEAST, READABLE
 from affectstream.multimodal.eeg.recordings import Mark, Recording, open_recording
 from affectstream.multimodal.types import Observation, Trace
 
@@ -49,6 +49,19 @@ class Brain:
         if self.model is None:
             return TEXTBOOK
         return f"{', '.join(self.model.learnt)} from a model of this person, made of {self.model.story['trials']} rated trials"
+
+    @property
+    def unread(self) -> str:
+        """Why the recording gave no row."""
+        readable = self.quality.max(1, initial=0.0) >= READABLE
+        if not readable.any():
+            return "no electrode could be read (flat, clipped, humming or lost)"
+        if self.model is not None:
+            return "none of the electrodes that the model knows could be read"
+        return (
+            f"{readable.sum() * DEFAULT.window:.0f} s that can be read are too few to know the person's baseline; wanted "
+            f"{LEAST * DEFAULT.window:.0f} s or more"
+        )
 
 
 def score_brain(

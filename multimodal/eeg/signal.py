@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from affectstream.encoders.eeg.electrodes import spellings
 from affectstream.multimodal.types import SignalError
 
 Parts = Iterable[tuple[int, int]]  # stretches of a file: the first sample, and the sample after the last
@@ -48,9 +48,6 @@ class Signal:
     read: Reader
 
 
-# Four places have two names: that of the 10-20 system (Jasper 1958) and that of the 10-10 system (American
-# Electroencephalographic Society 1991), which is used here.
-_RENAMED = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
 _EARS = {"A1", "A2", "M1", "M2"}  # also the first electrodes of BioSemi's caps, so that they alone say nothing
 
 # Around the place: "EEG Fp1-REF", "C3-A2", "Fc5..", and the numbers that tell two of one name apart.
@@ -67,23 +64,13 @@ _OTHER = re.compile(
 )
 
 
-@cache
-def _places() -> dict[str, str]:
-    """The 10-5 system's names (Oostenveld and Praamstra 2001), by the same in lower case."""
-    from mne.channels import get_builtin_montages, make_standard_montage
-
-    newer = "colin27_1005"  # what MNE 1.13 calls standard_1005
-    montage = make_standard_montage(newer if newer in get_builtin_montages() else "standard_1005")
-    return {str(name).lower(): _RENAMED.get(str(name), str(name)) for name in montage.ch_names}
-
-
 def place(label: str) -> str | None:
     """The 10-5 name of the electrode that a file calls ``label``, or None if it is none.
 
     >>> [place(label) for label in ("EEG FP1-REF", "Fc5..", "T3", "C3-A2", "Fp1-F7", "ECG")]
     ['Fp1', 'FC5', 'T7', 'C3', None, None]
     """
-    return _places().get(_bare(label).lower())
+    return spellings().get(_bare(label).lower())
 
 
 def _bare(label: str) -> str:

@@ -43,8 +43,8 @@ def _probability(trace: Trace, label: str) -> NDArray[np.float64]:
     return trace.labels[:, trace.label_names.index(label)].astype(np.float64)
 
 
-def write_table(columns: Mapping[str, NDArray[Any]], path: Path, metadata: Mapping[str, str]) -> None:
-    """Write a table of ``columns`` to ``path``, .parquet or .csv by its ending; unknown values are empty.
+def write_table(content: Mapping[str, NDArray[Any]], path: Path, metadata: Mapping[str, str]) -> None:
+    """Write the columns ``content``, by name, to ``path``, .parquet or .csv by its ending; unknown values are empty.
 
     Values are rounded to six decimals (times to a microsecond): finer digits are noise and only make two
     machines disagree. Parquet carries ``metadata``.
@@ -57,7 +57,7 @@ def write_table(columns: Mapping[str, NDArray[Any]], path: Path, metadata: Mappi
         name: pa.array(values).dictionary_encode()
         if values.dtype.kind == "U"
         else pa.array(values.round(6), from_pandas=True)
-        for name, values in columns.items()
+        for name, values in content.items()
     }
     table = pa.table(arrays)
     if path.suffix == ".csv":

@@ -10,15 +10,13 @@ flip, and the nearest neighbour guesses the flips of windows from features of th
 import argparse
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfiltfilt
 
 from affectstream.datasets.splits import (
     Fold,
@@ -29,14 +27,15 @@ from affectstream.datasets.splits import (
     leave_one_subject_out,
     within_subject_trials,
 )
+from affectstream.encoders.eeg.entropy import RBTRANSFORMER, entropy
 from affectstream.multimodal.eeg.recordings import open_recording
 from affectstream.multimodal.metrics import uar
 from affectstream.multimodal.training.floors import majority, nearest
 
 TRIAL = 15.0  # s
-WINDOW = 4.0  # s
-HOP = 117 / 128  # s, an overlap of 77 %, as in RBTransformer (arXiv 2511.13954)
-BANDS = ((4, 8), (8, 14), (14, 31), (31, 49))  # Hz, theta to gamma
+# RBTransformer's bands, windows of 4 s and overlap of 77 % (arXiv 2511.13954), but each trial filtered as a whole.
+DEFINITION = replace(RBTRANSFORMER, order=4, phase="zero", normalise="none")
+HOP = DEFINITION.hop
 DRAWS = 20
 
 
@@ -67,25 +66,15 @@ PLANS = {
 
 
 def features(signal: NDArray[np.floating], rate: float, hop: float = HOP) -> NDArray[np.float64]:
-    """Log band power, (windows, channels x bands), of windows of 4 s, ``hop`` seconds apart, of one trial (n, channels).
+    """Band entropies, (windows, channels x bands), of windows of 4 s, ``hop`` seconds apart, of one trial (n, channels).
 
-    The logarithm of the variance after a band-pass (Butterworth of order 4, forwards and backwards, over the trial
-    alone): differential entropy but for a factor and a constant. Raises ValueError for a signal shorter than a window,
-    a rate of at most twice the highest band, or samples that are not finite.
+    Filtered forwards and backwards over the trial alone. Raises SignalError for a signal shorter than a window or a rate
+    that lacks a band, ValueError for samples that are not finite.
     """
-    size, step = round(WINDOW * rate), round(hop * rate)
-    if rate <= 2 * BANDS[-1][1] or len(signal) < size:
-        raise ValueError(
-            f"a trial has {len(signal)} samples at {rate:g} Hz; wanted at least {WINDOW:g} s at more than "
-            f"{2 * BANDS[-1][1]} Hz"
-        )
     if not np.isfinite(signal).all():
         raise ValueError("the signal has samples that are NaN or infinite; cut those stretches out of the recording")
-    power = []
-    for band in BANDS:
-        part = sosfiltfilt(butter(4, band, "bandpass", fs=rate, output="sos"), signal, axis=0)
-        power.append(sliding_window_view(part, size, axis=0)[::step].var(-1))
-    return np.log(np.stack(power, -1) + np.finfo(float).tiny).reshape(len(power[0]), -1)
+    values = entropy(signal, rate, replace(DEFINITION, hop=hop))
+    return values.reshape(len(values), -1)
 
 
 def cut(signal: NDArray[np.floating], rate: float, hop: float = HOP) -> Windows:
@@ -153,7 +142,7 @@ def noise(seconds: float = 240, channels: int = 14, rate: float = 128, seed: int
     frequency = np.fft.rfftfreq(n, 1 / rate)
     pink = np.fft.rfft(rng.standard_normal((n, channels)), axis=0) / np.maximum(frequency, 0.5)[:, None]
     signal = np.zeros((n, channels))
-    for low, high in ((0.5, 4), *BANDS):
+    for _, low, high in (("delta", 0.5, 4), *DEFINITION.bands):
         part = np.fft.irfft(np.where(((frequency >= low) & (frequency < high))[:, None], pink, 0), n, axis=0)
         knots = np.arange(0, seconds + 20, 20)
         walk = np.cumsum(rng.normal(0, 0.3, (len(knots), channels)), axis=0)
@@ -202,7 +191,7 @@ def main() -> None:
     arguments = parser.parse_args()
     signal, rate = read(arguments.recording) if arguments.recording else (noise(), 128.0)
     windows = cut(signal, rate)
-    overlapping, apart = canary(windows), canary(cut(signal, rate, hop=WINDOW))
+    overlapping, apart = canary(windows), canary(cut(signal, rate, hop=DEFINITION.window))
     arguments.out.mkdir(parents=True, exist_ok=True)
     report = {
         "recording": arguments.recording.name if arguments.recording else "noise",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from affectstream.encoders.checkpoint import CheckpointError
+from affectstream.encoders.checkpoint import CheckpointError, checkpoint_folder
 from affectstream.encoders.eeg.electrodes import positions
 from affectstream.encoders.eeg.entropy import DEFAULT, RBTRANSFORMER
 from affectstream.encoders.eeg.network import ElectrodeTransformer, Shape
@@ -59,6 +59,11 @@ def test_what_is_no_trunk_is_refused(tmp_path: Path) -> None:
         trunk.check(RBTRANSFORMER)
     with pytest.raises(CheckpointError, match="holds no network"):
         Trunk.of(path.read_bytes()[:500], "half")
+    face = checkpoint_folder() / "face-small.onnx"
+    with pytest.raises(CheckpointError, match="is a network for face, face-small"):
+        Trunk.load(face)
+    with pytest.raises(CheckpointError, match="does not say what it is"):
+        Trunk.of((checkpoint_folder() / "yunet.onnx").read_bytes(), "yunet")
     with pytest.raises(CheckpointError, match="wanted weights and their card"):
         Trunk.load(tmp_path / "absent.onnx")
     path.write_bytes(path.read_bytes() + b"x")

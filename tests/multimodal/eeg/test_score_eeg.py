@@ -398,3 +398,8 @@ def test_a_recording_named_like_anothers_table_is_refused(tmp_path: Path) -> Non
     with pytest.raises(ValueError, match=r"a\.edf and .*a\.eeg\.edf would both be written"):
         list_jobs(paths, tmp_path / "out")
     assert len(list_jobs([tmp_path / "a.edf", tmp_path / "b.eeg.edf"], tmp_path / "out")) == 2
+
+
+def test_an_eeg_is_not_scored_where_it_was_not_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(SignalError, match="wanted eeg among the modalities"):
+        score(tmp_path / "a.edf", modalities=("text",))
