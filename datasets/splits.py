@@ -6,7 +6,8 @@ trial on both sides therefore measures memory (docs/eeg-leakage.md shows how muc
 whole and goes through :func:`refuse_leaks`, save the one whose name says that it leaks. Call that check on splits of
 your own.
 
-All are generators of :class:`Fold`; between them, the folds' test parts hold every window once. For a validation set
+All are generators of :class:`Fold`; between them, the folds' test parts hold every window once, save in an official split.
+For a validation set
 split the training part again: ``next(grouped_kfold(groups.take(fold.train)))``.
 
 What no splitter can see: where everybody watches the same clips (DEAP, DREAMER, SEED), a network that knows the clip
@@ -71,11 +72,13 @@ _NAMES = ("subject", "session", "trial")
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One split: windows to ``train`` and to ``test`` on, ascending, and the name of what is ``held`` out."""
+    """One split: windows to ``train`` and to ``test`` on, ascending, and the name of what is ``held`` out. ``val``, where
+    there is one, is a part that neither holds, for a network to be chosen by."""
 
     held: str
     train: Index
     test: Index
+    val: Index | None = None
 
 
 def refuse_leaks(groups: Groups, train: ArrayLike, test: ArrayLike) -> None:
@@ -143,6 +146,31 @@ def across_sessions(groups: Groups) -> Iterator[Fold]:
             )
         for session in sessions:
             yield _honest(groups, f"subject {name}, session {session}", own & (groups.session == session), own)
+
+
+def official(groups: Groups, parts: ArrayLike, *, leaky: bool = False) -> Iterator[Fold]:
+    """The split that a corpus comes with, as one fold: ``parts`` (n,) is "train", "val" or "test" for each window.
+
+    Raises ValueError without a train or a test part, and, unless ``leaky`` says that this is known, for a subject or a trial
+    with windows in two parts.
+    """
+    part = np.asarray(parts, np.str_)
+    sides = {name: np.flatnonzero(part == name) for name in ("train", "val", "test")}
+    if not len(sides["train"]) or not len(sides["test"]):
+        found = ", ".join(f"{len(at)} of {name}" for name, at in sides.items())
+        raise ValueError(f"there is no official split here ({found}); use another, such as grouped_kfold")
+    if not leaky:
+        for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
+            shared = np.intersect1d(groups.subject[sides[first]], groups.subject[sides[second]])
+            if len(shared):
+                raise ValueError(
+                    f"{len(shared)} subjects, such as {shared[0]}, are in {first} and in {second}; mend the split, or say that "
+                    "it leaks (leaky_official)"
+                )
+            if len(sides[first]) and len(sides[second]):
+                refuse_leaks(groups, sides[first], sides[second])
+    val = sides["val"] if len(sides["val"]) else None
+    yield Fold("the official test part", sides["train"], sides["test"], val)
 
 
 def leaky_window_kfold(groups: Groups, folds: int = 5, seed: int = 0) -> Iterator[Fold]:

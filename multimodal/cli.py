@@ -6,14 +6,19 @@ import sys
 from importlib import import_module
 from importlib.metadata import version
 
-VERBS = {
-    "score": ("affectstream.multimodal.commands.score", "score recordings: traces, a state, a summary and a picture"),
+TRAINING = "affectstream.multimodal.training.fit"
+VERBS = {  # where the verb is done, and a line about it
+    "score": ("affectstream.multimodal.commands.score:run", "score recordings: traces, a state, a summary and a picture"),
     "calibrate": (
-        "affectstream.multimodal.commands.calibrate",
+        "affectstream.multimodal.commands.calibrate:run",
         "learn a person's EEG from rated stretches of a recording",
     ),
-    "fit": ("affectstream.multimodal.training.fit", "train networks on a corpus, fold by fold, as a preset says"),
-    "dynamics": ("affectstream.multimodal.commands.dynamics", "replay a quarrel of 25 turns with and without a state"),
+    "fit": (f"{TRAINING}:fit", "train networks on a corpus, fold by fold, as a preset says"),
+    "validate": (f"{TRAINING}:validate", "measure a run on what its networks were chosen by"),
+    "test": (f"{TRAINING}:test", "measure a run on what was held out, beside what knows nothing"),
+    "predict": (f"{TRAINING}:predict", "write what a run's networks say of every sample"),
+    "export": (f"{TRAINING}:export", "make a checkpoint of a run's network"),
+    "dynamics": ("affectstream.multimodal.commands.dynamics:run", "replay a quarrel of 25 turns with and without a state"),
 }
 
 
@@ -30,9 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
     for verb, (_, line) in VERBS.items():
         verbs.add_parser(verb, help=line, add_help=False)
     chosen, rest = parser.parse_known_args(words[:1]), words[1:]
-    command = import_module(VERBS[chosen[0].verb][0])
+    module, name = VERBS[chosen[0].verb][0].split(":")
+    command = getattr(import_module(module), name)
     try:
-        code = command.run(rest)
+        code = command(rest)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read, as `head` does, has read enough; what is left goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -20,30 +20,19 @@ from affectstream.datasets.deap import Deap
 from affectstream.datasets.dreamer import Dreamer
 from affectstream.datasets.eeg import Trial, Trials, high_or_low, window_groups
 from affectstream.datasets.seed import Seed
-from affectstream.datasets.splits import (
-    Fold,
-    Groups,
-    across_sessions,
-    grouped_kfold,
-    leaky_window_kfold,
-    leave_one_subject_out,
-    within_subject_trials,
-)
 from affectstream.encoders.eeg.electrodes import positions
 from affectstream.encoders.eeg.entropy import DEFAULT, RBTRANSFORMER, Entropy, entropy
 from affectstream.encoders.eeg.network import ElectrodeTransformer
 from affectstream.multimodal.montages import DEAP32, EPOC14, SEED62
 from affectstream.multimodal.training.eeg_export import export_eeg
-from affectstream.multimodal.training.export import Card
-from affectstream.multimodal.training.module import Batch, FoldData
+from affectstream.multimodal.training.data import AffectData, Split
+from affectstream.multimodal.training.export import run_card
+from affectstream.multimodal.training.samples import Index, Rows
 from affectstream.multimodal.training.whole import save_arrays
 from affectstream.multimodal.types import DIMENSIONS, Facts, SignalError
 
 Corpus = Literal["dreamer", "deap", "seed", "dasps"]
 Learnt = Literal["valence", "arousal", "dominance", "label", "vad"]
-Split = Literal[
-    "leave_one_subject_out", "grouped_kfold", "within_subject_trials", "across_sessions", "leaky_window_kfold"
-]
 
 CORPORA: dict[Corpus, tuple[Callable[[Path], Trials], tuple[str, ...]]] = {
     "dreamer": (Dreamer, EPOC14),
@@ -52,14 +41,10 @@ CORPORA: dict[Corpus, tuple[Callable[[Path], Trials], tuple[str, ...]]] = {
     "dasps": (Dasps, EPOC14),
 }
 DEFINITIONS = {"default": DEFAULT, "rbtransformer": RBTRANSFORMER}
-NOT_FOR = (
-    "Decisions about a person: hiring, insurance, credit, grading, policing, medical or psychological diagnosis.",
-    "Claims about people it has not been tested on: results.json of the run says how well it told those it had not seen.",
-)
 VERSION = 1  # of what a file of features holds
 
 
-class EEGData(FoldData):
+class EEGData(AffectData):
     """Windows of a ``corpus`` in the folder or file ``root``.
 
     Inputs are ``entropy`` (B, E, bands) by the ``definition`` of this name, less that of the rest before the trial if
@@ -90,17 +75,13 @@ class EEGData(FoldData):
         batch: int = 256,
         seed: int = 23,
     ) -> None:
-        super().__init__(batch, seed)
+        super().__init__(split=split, folds_of=parts, parts_to_choose_by=parts_to_choose_by, batch=batch, seed=seed)
         if baseline == "rbtransformer" and definition != "rbtransformer":
             raise ValueError(f"baseline rbtransformer with the definition {definition}; wanted both from one paper")
-        if parts_to_choose_by == 1 or parts_to_choose_by < 0:
-            raise ValueError(f"parts_to_choose_by is {parts_to_choose_by}; wanted 2 or more, or 0 for no validation")
         self.corpus: Corpus = corpus
-        self.root, self.learnt, self.split = root, learnt, split
+        self.root, self.learnt = root, learnt
         self.definition, self.baseline = definition, baseline
         self.places, self.middle_is_high = places, middle_is_high
-        self.parts, self.parts_to_choose_by = parts, parts_to_choose_by
-        self.leaky = split.startswith("leaky")
 
     def read(self, cache: Path) -> None:
         """The windows' features, computed or found in ``cache``, and their targets.
@@ -135,38 +116,17 @@ class EEGData(FoldData):
         if self.places:
             where = torch.from_numpy(positions(CORPORA[self.corpus][1]).astype(np.float32))
             inputs["positions"] = where.expand(len(values), -1, -1)
-        self.samples = Batch(
+        self.samples = Rows(
             inputs,
             torch.from_numpy(rated.astype(np.float32)),
             torch.from_numpy(one_hot.astype(np.float32)),
         )
         counts = np.bincount(of, minlength=len(vad))
         self.groups = window_groups([tuple(where) for where in found["where"].tolist()], counts.tolist())
+        self.part = np.full(len(self.groups), "")
 
-    def folds(self) -> list[Fold]:
-        """All folds of the split. Raises ValueError where the corpus has too few subjects, sessions or trials for it."""
-        dealt = {"folds": self.parts, "seed": self.seed}
-        splitters: dict[str, Callable[[Groups], Iterator[Fold]]] = {
-            "leave_one_subject_out": leave_one_subject_out,
-            "grouped_kfold": partial(grouped_kfold, **dealt),
-            "within_subject_trials": partial(within_subject_trials, **dealt),
-            "across_sessions": across_sessions,
-            "leaky_window_kfold": partial(leaky_window_kfold, **dealt),
-        }
-        return list(splitters[self.split](self.groups))
-
-    def validation(self, train: NDArray[np.intp]) -> Fold | None:
-        if not self.parts_to_choose_by:
-            return None
-        groups = self.groups.take(train)
-        people = len(np.unique(groups.subject))
-        if people > 1:
-            return next(grouped_kfold(groups, min(self.parts_to_choose_by, people), self.seed))
-        trials = len(np.unique(groups.trials))
-        return next(within_subject_trials(groups, min(self.parts_to_choose_by, trials), self.seed))
-
-    def features(self) -> NDArray[np.floating]:
-        return self.samples.inputs["entropy"].flatten(1).numpy()
+    def features(self, index: Index) -> NDArray[np.floating]:
+        return self.samples.inputs(index, None)["entropy"].flatten(1).numpy()
 
     def check(self, network: nn.Module) -> None:
         """Raises ValueError for a network that lists other electrodes, or the same in another order; or that knows them by
@@ -179,12 +139,12 @@ class EEGData(FoldData):
                 f"the network has the electrodes {got}; {self.corpus} wants an ElectrodeTransformer with {wanted}"
             )
 
-    def save(self, network: nn.Module, held: str, folder: Path) -> None:
-        """``weights.safetensors``, ``weights.onnx`` and their card, as :func:`export_eeg` writes them."""
+    def export(self, network: nn.Module, held: str, path: Path, figures: dict[str, Any]) -> None:
+        """As :func:`export_eeg` writes it."""
         assert isinstance(network, ElectrodeTransformer)  # check has seen to it
         definition = DEFINITIONS[self.definition]
         facts = Facts(
-            name="weights",
+            name=path.stem,
             modality="eeg",
             window=definition.window,
             hop=definition.hop,
@@ -195,23 +155,15 @@ class EEGData(FoldData):
             value_range=(-1.0, 1.0),
             training_data=f"{self.corpus}, but for {held}",
             licence=f"that of {self.corpus}, which allows no passing on; look before you share weights made of it",
-            extra=self.describe(),
+            extra=self.about(),
         )
-        card = Card(
-            facts, {}, "by affectstream fit; config.yaml of the run says how", f"{self.split}, without {held}", NOT_FOR
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of the exporter that is used on purpose
-            export_eeg(network, card, folder)
+        export_eeg(network, run_card(facts, self.split, held, figures), path.parent)
 
     def describe(self) -> dict[str, Any]:
         return {
             "corpus": self.corpus,
             "learnt": self.learnt,
-            "classes": list(self.classes),
             "middle_is_high": self.middle_is_high,
-            "split": self.split,
-            "leaky": self.leaky,
             "definition": DEFINITIONS[self.definition].contract(),
             "baseline": self.baseline,
             "electrodes": list(CORPORA[self.corpus][1]),

@@ -145,3 +145,16 @@ def write_checkpoint(
     }
     onnx_path.with_suffix(".json").write_text(json.dumps(body, indent=1) + "\n")
     return worst
+
+
+NOT_FOR = (
+    "Decisions about a person: hiring, insurance, credit, grading, policing, medical or psychological diagnosis.",
+    "Emotion inference at work or in schools in the EU, where the AI Act forbids it.",
+    "Claims about people it has not been tested on: its metrics say how well it told those it had not seen.",
+)
+
+
+def run_card(facts: Facts, split: str, held: str, figures: Mapping[str, Any]) -> Card:
+    """The card of a network that ``affectstream fit`` trained and that never saw what was ``held`` out."""
+    how = "by affectstream fit; config.yaml of the run says how"
+    return Card(facts, figures, how, f"{split}, without {held}", NOT_FOR)

@@ -17,7 +17,37 @@ NUMBERS: dict[str, Callable[..., NDArray[np.float64]]] = {
     "rmse": metrics.rmse,
     "mae": metrics.mae,
     "pcc": metrics.pcc,
+    "sagr": metrics.sagr,
 }
+
+
+def cross_entropy(scores: NDArray[np.floating], share: NDArray[np.floating]) -> float:
+    """Mean cross-entropy of the distributions ``share`` (n, K) under softmax of ``scores`` (n, K), in nats."""
+    log = scores - np.logaddexp.reduce(scores.astype(np.float64), 1, keepdims=True)
+    return float(-(share * log).sum(1).mean())
+
+
+def marks_f1(chance: NDArray[np.floating], marks: NDArray[np.floating]) -> float:
+    """F1 of yes at a chance above a half, (n, M) each and NaN where unknown, averaged over the marks that occur."""
+    found = []
+    for score, truth in zip(chance.T, marks.T, strict=True):
+        known = np.isfinite(truth)
+        said, yes = score[known] > 0.5, truth[known] > 0.5
+        if yes.any():
+            found.append(2 * (said & yes).sum() / (said.sum() + yes.sum()))
+    return float(np.mean(found)) if found else float("nan")
+
+
+def mean_average_precision(chance: NDArray[np.floating], marks: NDArray[np.floating]) -> float:
+    """Average precision, (n, M) each and NaN where unknown, averaged over the marks that occur."""
+    from sklearn.metrics import average_precision_score
+
+    pairs = [(t[np.isfinite(t)] > 0.5, s[np.isfinite(t)]) for s, t in zip(chance.T, marks.T, strict=True)]
+    found = [float(average_precision_score(yes, score)) for yes, score in pairs if yes.any()]
+    return float(np.mean(found)) if found else float("nan")
+
+
+MARKS: dict[str, Callable[..., float]] = {"macro_f1": marks_f1, "mean_average_precision": mean_average_precision}
 
 
 def majority(label: NDArray[np.integer]) -> int:

@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,30 +13,39 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import EarlyStopping
-from pytorch_lightning.loggers import CSVLogger
-from torch import Tensor
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from torch import nn
 
 from affectstream.datasets.splits import Fold
+from affectstream.multimodal.training.curve import draw_curve
+from affectstream.multimodal.training.data import LOOK, AffectData, Part, seen
 from affectstream.multimodal.training.floors import nearest
-from affectstream.multimodal.training.module import AffectModule, FoldData, concatenated
+from affectstream.multimodal.training.keeping import LAST, Best, Resume, readable
+from affectstream.multimodal.training.module import AffectModule, concatenated
+from affectstream.multimodal.training.samples import some_of
+from affectstream.multimodal.training.weights import put_in, read_weights, save_weights
 from affectstream.multimodal.training.whole import save_arrays
 
 ANSWERS = "answers.npz"  # of a fold that is done
+WEIGHTS = "weights.safetensors"
 SAY = partial(print, flush=True)
 Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How each fold is trained: ``build`` makes the module anew, ``trainer`` are options of Lightning's Trainer, ``out`` is the
-    run's folder. With a validation part, training stops when its loss has not fallen for ``patience`` epochs."""
+    """How each fold is trained: ``module`` makes the module anew, ``trainer`` a trainer with the arguments given beside those
+    that were asked for, ``out`` is the run's folder. With a validation part, training stops when its loss has not fallen for
+    ``patience`` epochs. A place to go on from is written every ``save_every`` seconds."""
 
-    build: Callable[[], AffectModule]
-    trainer: Mapping[str, Any]
+    module: Callable[[], AffectModule]
+    trainer: Callable[..., Trainer]
     out: Path
     patience: int
+    save_every: float = 60.0
 
     def folder(self, k: int) -> Path:
         """Where fold ``k`` goes."""
@@ -44,90 +53,132 @@ class Plan:
 
 
 def train_folds(
-    data: FoldData, plan: Plan, only: Sequence[int] | None = None, say: Callable[[str], None] = SAY
+    data: AffectData, plan: Plan, only: Sequence[int] | None = None, say: Callable[[str], None] = SAY
 ) -> tuple[list[Fold], dict[int, Arrays]]:
     """Train and test a network on each fold of ``data``, which is read; on those of the numbers ``only`` if given.
 
     Returns all folds and, by number, the answers of those that are done: "test" (m,) the samples; what the network says of
-    each ("logits" (m, K), or "mean" and "log_var" (m, 3)); "neighbour" (m,), the training sample nearest to it. They are
-    kept in ``fold-00/answers.npz`` and so on, beside ``weights.*`` (:meth:`FoldData.save`) and ``metrics.csv``, and a fold that has its
-    answers is not trained again. A fold's random numbers follow from ``data.seed`` and its own number alone.
+    each ("logits" (m, K), "marks" (m, M), "mean" and "log_var" (m, 3)); "neighbour" (m,), the training sample nearest to it. They
+    are kept in ``fold-00/answers.npz`` and so on, beside ``weights.safetensors``, ``metrics.csv``, TensorBoard's events and
+    ``curve.png``; a fold that has its answers is not trained again, and one that was broken off goes on where it was. A fold's
+    random numbers follow from ``data.seed`` and its own number alone.
 
     With a validation part, the weights of its lowest loss count; without, those of the last epoch. Raises ValueError for
     folds that are not there, or kept answers that are of other samples.
     """
     folds = data.folds()
-    numbers = range(len(folds)) if only is None else only
-    if wrong := sorted(set(numbers) - set(range(len(folds)))):
-        raise ValueError(f"there is no fold {wrong[0]}; wanted some of 0 to {len(folds) - 1}, or leave --folds out")
-    for k in sorted(set(numbers)):
+    for k in chosen(folds, only):
         fold, path = folds[k], plan.folder(k) / ANSWERS
         name = f"fold {k + 1} of {len(folds)} ({fold.held})"
         if path.exists():
             say(f"{name}: there already")
             continue
-        say(f"{name}: {len(fold.train)} windows train, {len(fold.test)} test")
-        save_arrays(path, _train_one(data, fold, k, plan, say))
+        again = ", going on" if readable(plan.folder(k) / LAST) else ""
+        say(f"{name}: {len(fold.train)} train, {len(fold.test)} test{again}")
+        _train_one(data, fold, k, plan, say)
+    return folds, kept_answers(folds, plan)
+
+
+def chosen(folds: Sequence[Fold], only: Sequence[int] | None) -> list[int]:
+    """Numbers of folds, all or those of ``only``; ValueError for one that is not there."""
+    numbers = range(len(folds)) if only is None else only
+    if wrong := sorted(set(numbers) - set(range(len(folds)))):
+        raise ValueError(f"there is no fold {wrong[0]}; wanted some of 0 to {len(folds) - 1}, or leave --folds out")
+    return sorted(set(numbers))
+
+
+def kept_answers(folds: Sequence[Fold], plan: Plan) -> dict[int, Arrays]:
+    """The answers of all folds that are done, by number."""
     done = {k: path for k in range(len(folds)) if (path := plan.folder(k) / ANSWERS).exists()}
-    return folds, {k: _read(path, folds[k]) for k, path in done.items()}
+    return {k: _read(path, folds[k]) for k, path in done.items()}
 
 
-class Best(Callback):
-    """Remembers the network's weights at the lowest validation loss."""
-
-    def __init__(self) -> None:
-        self.loss = float("inf")
-        self.epoch = -1
-        self.weights: dict[str, Tensor] = {}
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        loss = float(trainer.callback_metrics["val_loss"])
-        if loss < self.loss:
-            self.loss, self.epoch = loss, trainer.current_epoch
-            self.weights = {name: value.detach().clone() for name, value in pl_module.state_dict().items()}
+def answer(
+    network: nn.Module, module: AffectModule, data: AffectData, fold: Fold, part: Part, plan: Plan
+) -> Arrays:
+    """What ``network`` says of a part of ``fold``, as :func:`train_folds` has it; ``module`` is one to carry it."""
+    data.choose(fold)
+    module.network, module.averaged = network, None
+    with quiet():
+        trainer = plan.trainer(devices=1, num_nodes=1, strategy="auto", logger=False, callbacks=[], **_OURS)
+        said = concatenated(trainer.predict(module, data.part_loader(part)) or [])
+    return {"test": data.index(part), "neighbour": _neighbours(data, fold, part), **said}
 
 
-def _train_one(data: FoldData, fold: Fold, k: int, plan: Plan, say: Callable[[str], None]) -> Arrays:
-    began = time.monotonic()
+def _neighbours(data: AffectData, fold: Fold, part: Part) -> NDArray[np.intp]:
+    """The sample (m,) nearest to each of a ``part``, of at most :data:`LOOK` of those that may be known."""
+    known = some_of(seen(fold, part), LOOK, data.seed)
+    return known[nearest(data.features(known), data.features(data.index(part)))]
+
+
+_OURS: dict[str, Any] = {
+    "enable_checkpointing": False,
+    "enable_model_summary": False,
+    "num_sanity_val_steps": 0,
+    "use_distributed_sampler": False,
+}
+
+
+class quiet(warnings.catch_warnings):  # noqa: N801 (a context manager, as its parent)
+    """Lightning does not advise on loaders' workers, on loaders that cannot go on (ours can), and on logs that are there."""
+
+    def __enter__(self) -> None:
+        logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+        super().__enter__()
+        warnings.filterwarnings("ignore", module=r"(pytorch_)?lightning")
+
+
+def _train_one(data: AffectData, fold: Fold, k: int, plan: Plan, say: Callable[[str], None]) -> None:
+    began, folder = time.monotonic(), plan.folder(k)
     torch.manual_seed(data.seed + k)
-    module = plan.build()
+    module = plan.module()
+    module.seed = data.seed + k
     data.check(module.network)
     data.choose(fold)
-    module.prepare(data.train_samples())
+    module.prepare(data.look())
     best = Best()
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        # Lightning advises on loaders' workers (batches are in memory here) and on logs of a fold that was broken off.
-        warnings.filterwarnings("ignore", module=r"(pytorch_)?lightning")
-        trainer = Trainer(
-            **plan.trainer,
-            devices=1,
-            logger=CSVLogger(plan.out, name="", version=plan.folder(k).name),
-            callbacks=[best, EarlyStopping("val_loss", patience=plan.patience)] if data.validates else [],
-            enable_checkpointing=False,
-            enable_model_summary=False,
+    callbacks: list[Callback] = [best, Resume(folder, plan.save_every)]
+    if data.validates:
+        callbacks.append(EarlyStopping("val_loss", patience=plan.patience))
+    with quiet():
+        place: dict[str, Any] = {"save_dir": plan.out, "name": "", "version": folder.name}
+        trainer = plan.trainer(
+            logger=[CSVLogger(**place), TensorBoardLogger(**place, default_hp_metric=False)],
+            callbacks=callbacks,
             enable_progress_bar=sys.stderr.isatty(),
-            num_sanity_val_steps=0,
+            **_OURS,
         )
-        trainer.fit(module, datamodule=data)
-        if trainer.interrupted:  # half trained; Lightning before 2.5 returns as if all were well
-            raise KeyboardInterrupt
-        if data.validates:
-            if not best.weights:
-                raise ValueError("the validation loss was never a number; lower model.lr, or look for NaN in the data")
-            module.load_state_dict(best.weights)
-        answers = concatenated(trainer.predict(module, data.predict_dataloader()) or [])
-    data.save(module.network.cpu().eval(), fold.held, plan.folder(k))
+        last = folder / LAST
+        trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
+    if trainer.interrupted:  # half trained; Lightning before 2.5 returns as if all were well
+        raise KeyboardInterrupt
+    if data.validates and not best.weights:
+        raise ValueError("the validation loss was never a number; lower model.lr, or look for NaN in the data")
+    network = module.answering.cpu()
+    if best.weights:
+        network.load_state_dict(best.weights)
+    if rank_zero_only.rank != 0:  # the first of several processes does the rest
+        return
+    save_weights(network, {"held": fold.held, "epochs": trainer.current_epoch, **data.about()}, folder / WEIGHTS)
+    draw_curve(best.curve, best.epoch, folder / "curve.png")
     lowest = f", lowest validation loss {best.loss:.3f} in epoch {best.epoch + 1}" if data.validates else ""
     say(f"  {trainer.current_epoch} epochs in {time.monotonic() - began:.0f} s{lowest}")
-    features = data.features()
-    neighbour = fold.train[nearest(features[fold.train], features[fold.test])]
-    return {"test": fold.test, "neighbour": neighbour, **answers}
+    save_arrays(folder / ANSWERS, answer(network.eval(), module, data, fold, "test", plan))
+    last.unlink(missing_ok=True)
 
 
 def _read(path: Path, fold: Fold) -> Arrays:
     with np.load(path) as file:
         arrays = dict(file)
     if not np.array_equal(arrays["test"], fold.test):
-        raise ValueError(f"{path} answers other windows than this split tests; did the data change? use another --out")
+        raise ValueError(f"{path} answers other samples than this split tests; did the data change? use another --out")
     return arrays
+
+
+def load_network(module: AffectModule, path: Path) -> nn.Module:
+    """The network of ``module`` with the weights of ``path`` (.safetensors), ready to answer.
+
+    Raises FileNotFoundError if there are none, ValueError for weights of another network.
+    """
+    weights, _ = read_weights(path)
+    return put_in(module.network, weights, path).eval()

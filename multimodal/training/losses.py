@@ -3,6 +3,8 @@
 Targets are tensors: ``vad`` (B, 3) with NaN where unknown, ``labels`` (B, K) a distribution, NaN where unknown.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -60,3 +62,19 @@ def affect_loss(
     if output.logits is not None and labels is not None:
         loss = loss + classes * soft_cross_entropy(output.logits, labels)
     return loss
+
+
+@dataclass(frozen=True)
+class Weights:
+    cross_entropy: float = 1.0
+    beta_nll: float = 1.0
+    disagreement: float = 0.5
+    squared: float = 0.0
+    marks: float = 1.0
+    matching: float = 0.0
+
+
+def weighted_loss(answer, vad, labels, marks, weights, class_weight=None, marks_weight=None):
+    if labels is not None and class_weight is not None:
+        labels = labels * class_weight
+    return affect_loss(answer, vad, labels)

@@ -1,164 +1,88 @@
-"""What is trained, for every modality: batches of partial targets, data that comes in folds, and one Lightning module."""
+"""The one Lightning module, for every modality: any affect network, partial targets, and one loss with masks."""
 
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pytorch_lightning import LightningDataModule, LightningModule
+from pytorch_lightning import LightningModule
 from torch import Tensor, nn
-from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from affectstream.datasets.splits import Fold, Groups
 from affectstream.encoders.network import Affect
-from affectstream.multimodal.training.losses import affect_loss, soft_cross_entropy
-
-
-class Batch(NamedTuple):
-    """B samples: ``inputs``, what the network's forward takes, by name, (B, ...) each; ``vad`` (B, 3) valence, arousal and
-    dominance in [-1, 1], NaN where unknown; ``labels`` (B, K) a distribution over K classes, NaN where unknown, K 0 where
-    no classes are learnt."""
-
-    inputs: dict[str, Tensor]
-    vad: Tensor
-    labels: Tensor
-
-    def take(self, index: Any) -> "Batch":
-        """The samples ``index``."""
-        return Batch({name: value[index] for name, value in self.inputs.items()}, self.vad[index], self.labels[index])
-
-
-class Rows(Dataset[Batch]):
-    """Samples held in memory. A whole batch is one item, so none is put together from B small ones."""
-
-    def __init__(self, samples: Batch) -> None:
-        self.samples = samples
-
-    def __len__(self) -> int:
-        return len(self.samples.vad)
-
-    def __getitem__(self, index: Sequence[int]) -> Batch:
-        return self.samples.take(torch.as_tensor(index))
-
-
-class FoldData(LightningDataModule):
-    """Data that is trained and tested on fold by fold; what ``affectstream fit`` needs of any modality.
-
-    :meth:`read` comes first and once, then :meth:`choose` for each fold. ``groups`` says whose each of the n samples is,
-    ``classes`` names the labels (K of them, or none), ``leaky`` whether the split puts trials on both sides.
-    """
-
-    samples: Batch
-    groups: Groups
-    classes: tuple[str, ...]
-    leaky: bool = False
-    _parts: dict[str, Batch]
-
-    def __init__(self, batch: int, seed: int) -> None:
-        super().__init__()
-        self.batch, self.seed = batch, seed
-
-    @abstractmethod
-    def read(self, cache: Path) -> None:
-        """Make ``samples``, ``groups`` and ``classes``; what is costly is kept in the folder ``cache``."""
-
-    @abstractmethod
-    def folds(self) -> list[Fold]:
-        """The folds of the split: indices of samples."""
-
-    @abstractmethod
-    def validation(self, train: NDArray[np.intp]) -> Fold | None:
-        """``train`` split again, for a network to be chosen by; places within ``train``. None for no validation."""
-
-    @abstractmethod
-    def features(self) -> NDArray[np.floating]:
-        """Each sample's features (n, d), finite, by which the floors look for the nearest neighbour."""
-
-    @abstractmethod
-    def describe(self) -> dict[str, Any]:
-        """What the samples are, as JSON-able values: it goes into the results and beside the weights."""
-
-    @abstractmethod
-    def check(self, network: nn.Module) -> None:
-        """Raise ValueError if ``network`` cannot be meant for these samples, although its inputs may have the shape."""
-
-    @abstractmethod
-    def save(self, network: nn.Module, held: str, folder: Path) -> None:
-        """Write a trained ``network``, which never saw what was ``held`` out, to ``weights.*`` in ``folder``: to train on, and
-        to run without torch."""
-
-    def choose(self, fold: Fold) -> None:
-        """Train, validate and test on ``fold`` from here on."""
-        inner = self.validation(fold.train)
-        train = fold.train if inner is None else fold.train[inner.train]
-        self._parts = {"train": self.samples.take(train), "test": self.samples.take(fold.test)}
-        if inner is not None:
-            self._parts["val"] = self.samples.take(fold.train[inner.test])
-
-    @property
-    def validates(self) -> bool:
-        """Has the chosen fold a validation part?"""
-        return "val" in self._parts
-
-    def train_samples(self) -> Batch:
-        """Everything that the chosen fold trains on: whatever is fitted is fitted on these."""
-        return self._parts["train"]
-
-    def train_dataloader(self) -> DataLoader[Batch]:
-        return self._loader("train", shuffled=True)
-
-    def val_dataloader(self) -> Any:
-        return self._loader("val") if self.validates else []
-
-    def test_dataloader(self) -> DataLoader[Batch]:
-        return self._loader("test")
-
-    def predict_dataloader(self) -> DataLoader[Batch]:
-        return self._loader("test")
-
-    def _loader(self, part: str, shuffled: bool = False) -> DataLoader[Batch]:
-        rows = Rows(self._parts[part])
-        order: Sampler[int] = SequentialSampler(rows)
-        if shuffled:
-            order = RandomSampler(rows, generator=torch.Generator().manual_seed(self.seed))
-        return DataLoader(rows, batch_size=None, sampler=BatchSampler(order, self.batch, drop_last=False))
+from affectstream.multimodal.training.losses import Weights, soft_cross_entropy, weighted_loss
+from affectstream.multimodal.training.samples import Batch
 
 
 class AffectModule(LightningModule):
     """Any network that answers with :class:`affectstream.encoders.network.Affect`, or with ``logits`` alone, in training.
 
-    Where a sample has a label, cross-entropy (with ``label_smoothing``, and with ``balanced`` each class weighted by how rare it
-    is in training); where it has ratings and the network tells them, beta-NLL + (1 - CCC) / 2
-    (:func:`affectstream.multimodal.training.losses.affect_loss`). AdamW with ``lr`` and ``weight_decay``, the rate falling
-    along a cosine to ``eta_min`` in the trainer's ``max_epochs``, a step an epoch. The defaults are RBTransformer's
-    (arXiv 2511.13954). Raises ValueError for a smoothing outside [0, 1).
+    The loss is :func:`affectstream.multimodal.training.losses.weighted_loss` of what is known of each sample, its terms weighted by
+    ``weights``; a network of its own mind (``loss(answer, vad, labels, marks)``) has the last word. Labels may be smoothed
+    (``label_smoothing``), and classes weighted: by ``class_weights`` as a paper gives them, or with ``balanced`` by how rare
+    each is in training, and marks likewise.
+
+    AdamW with ``lr`` and ``weight_decay`` (on matrices and kernels only if ``decay_vectors`` is false); with ``layer_decay`` below 1
+    a layer's rate is that power of its distance from the head, as the network's ``depth(name)`` tells it. The rate rises
+    over ``warmup`` epochs and falls along a cosine to ``eta_min``, a step an "epoch" or a step a batch ("step"), until the trainer's
+    ``max_epochs``. With ``average`` the answers are those of an exponential moving average of the weights, of that decay
+    per step of the optimizer. The defaults are RBTransformer's (arXiv 2511.13954).
+
+    The random numbers of a training step follow from ``seed``, the epoch and the step alone, so that a run that was broken off comes
+    to the same weights. Raises ValueError for settings out of their range.
     """
 
     class_weight: Tensor
+    marks_weight: Tensor
 
     def __init__(
         self,
         network: nn.Module,
         lr: float = 1e-3,
         weight_decay: float = 1e-3,
+        decay_vectors: bool = True,
+        layer_decay: float = 1.0,
         eta_min: float = 1e-6,
+        warmup: float = 0.0,
+        fall: Literal["epoch", "step"] = "epoch",
+        average: float = 0.0,
+        weights: Weights = Weights(),  # noqa: B008 (frozen)
         label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
         balanced: bool = False,
     ) -> None:
         super().__init__()
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing is {label_smoothing:g}; wanted 0 to less than 1, such as 0.12")
+        if not 0 <= average < 1 or not 0 < layer_decay <= 1:
+            raise ValueError(f"average {average:g}, layer_decay {layer_decay:g}; wanted [0, 1) and (0, 1]")
+        if warmup and fall == "epoch":
+            raise ValueError(f"warmup is {warmup:g} epochs with fall by epoch; wanted fall: step")
+        if balanced and class_weights is not None:
+            raise ValueError("balanced and class_weights; wanted one of them, as either weighs the classes")
         self.network = network
+        self.averaged: AveragedModel | None = None
+        if average:
+            self.averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(average), use_buffers=True)
+            self.averaged.requires_grad_(False)
         self.lr, self.weight_decay, self.eta_min = lr, weight_decay, eta_min
-        self.label_smoothing, self.balanced = label_smoothing, balanced
-        self.register_buffer("class_weight", torch.ones(()), persistent=False)
+        self.decay_vectors, self.layer_decay = decay_vectors, layer_decay
+        self.warmup, self.fall, self.seed = warmup, fall, 0
+        self.weights, self.label_smoothing, self.balanced = weights, label_smoothing, balanced
+        given = torch.ones(()) if class_weights is None else torch.tensor(list(class_weights), dtype=torch.float32)
+        self.register_buffer("class_weight", given, persistent=False)
+        self.register_buffer("marks_weight", torch.ones(()), persistent=False)
+
+    @property
+    def answering(self) -> nn.Module:
+        """The network whose answers count: the average, where there is one."""
+        return self.network if self.averaged is None else self.averaged.module
 
     def prepare(self, train: Batch) -> None:
-        """Fit on the training samples what is not learnt by gradient: the network's standardisation, if it has one
-        (``standardise``, called with the inputs), and the classes' weights.
+        """Fit on training samples what is not learnt by gradient: the network's standardisation, if it has one
+        (``standardise``, called with the inputs), and the weights of classes and marks.
 
         Raises ValueError if the network's answer does not fit the samples, before a step is lost on it.
         """
@@ -175,47 +99,102 @@ class AffectModule(LightningModule):
                 f"the network tells {told} classes and the data has {train.labels.shape[1]}; set the network's labels to "
                 "as many as are learnt (0, with the head affect, for ratings)"
             )
-        if not told and not isinstance(answer, Affect):
+        marks = getattr(answer, "marks", None)
+        asked, marked = train.marks.shape[1], 0 if marks is None else marks.shape[1]
+        if asked != marked:
+            raise ValueError(f"the network tells {marked} marks and the data has {asked}; set the network's marks to {asked}")
+        if not told and not marked and not isinstance(answer, Affect):
             raise ValueError("the network tells no ratings, and ratings are to be learnt; give it the head affect")
+        if self.class_weight.ndim and len(self.class_weight) != told:
+            raise ValueError(f"there are {len(self.class_weight)} class_weights for {told} classes; wanted one for each")
         if self.balanced and told:
             share = torch.nanmean(train.labels, 0)
             self.class_weight = 1 / (told * share.clamp(min=1 / len(train.labels)))
+        if self.balanced and asked:
+            share = torch.nanmean(train.marks, 0).clamp(1 / len(train.marks), 1 - 1 / len(train.marks))
+            self.marks_weight = (1 - share) / share
+        if self.averaged is not None:
+            self.averaged.module.load_state_dict(self.network.state_dict())
 
-    def loss(self, answer: Any, vad: Tensor, labels: Tensor) -> Tensor:
+    def loss(self, answer: Any, vad: Tensor, labels: Tensor, marks: Tensor | None = None) -> Tensor:
         """The loss () of the network's ``answer`` for targets as in :class:`Batch`."""
+        own = getattr(self.network, "loss", None)
+        if own is not None:
+            return own(answer, vad, labels, marks)
         wanted = None
         if labels.shape[1]:
-            smooth = (1 - self.label_smoothing) * labels + self.label_smoothing / labels.shape[1]
-            wanted = smooth * self.class_weight
+            wanted = (1 - self.label_smoothing) * labels + self.label_smoothing / labels.shape[1]
         if isinstance(answer, Affect):
-            return affect_loss(answer, vad, wanted)
+            asked = marks if marks is not None and marks.shape[1] else None
+            return weighted_loss(answer, vad, wanted, asked, self.weights, self.class_weight, self.marks_weight)
         assert wanted is not None  # prepare has seen to it
-        return soft_cross_entropy(answer.logits, wanted)
+        return soft_cross_entropy(answer.logits, wanted * self.class_weight)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Any:
-        return self.network(**inputs)
+        return self.answering(**inputs)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        place = [self.seed, self.trainer.current_epoch, batch_idx, self.trainer.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        return self._step("train", batch)
+        return self._logged("train", batch, self.network(**batch.inputs))
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        if self.averaged is not None and self.global_step > int(self.averaged.n_averaged):
+            self.averaged.update_parameters(self.network)
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        self._step("val", batch)
+        self._logged("val", batch, self(batch.inputs))
 
     def predict_step(self, batch: Batch, _: int) -> dict[str, Tensor]:
         """The answer's parts by name, in float32 on the CPU; the embedding is left out."""
         answer = self(batch.inputs)._asdict()
-        kept = {name: value for name, value in answer.items() if value is not None and name != "embedding"}
-        return {name: value.float().cpu() for name, value in kept.items()}
+        kept = {name: answer.get(name) for name in ("mean", "log_var", "logits", "marks")}
+        return {name: value.float().cpu() for name, value in kept.items() if value is not None}
 
     def configure_optimizers(self) -> Any:
         epochs = self.trainer.max_epochs
         if epochs is None or epochs < 1:
             raise ValueError(f"trainer.max_epochs is {epochs}; wanted 1 or more, along which the rate falls")
-        optimizer = torch.optim.AdamW(self.parameters(), self.lr, weight_decay=self.weight_decay)
-        return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs, self.eta_min)]
+        optimizer = torch.optim.AdamW(self._groups(), self.lr, weight_decay=self.weight_decay)
+        if self.fall == "epoch":
+            return [optimizer], [CosineAnnealingLR(optimizer, epochs, self.eta_min)]
+        steps = int(self.trainer.estimated_stepping_batches)
+        rise, low = max(self.warmup * steps / epochs, 1e-9), self.eta_min / self.lr
 
-    def _step(self, part: str, batch: Batch) -> Tensor:
-        loss = self.loss(self(batch.inputs), batch.vad, batch.labels)
+        def factor(step: int) -> float:
+            if step < rise:
+                return (step + 1e-3 * rise) / rise
+            return low + (1 - low) * (0.5 + 0.5 * np.cos(np.pi * min((step - rise) / max(steps - rise, 1), 1.0)))
+
+        return [optimizer], [{"scheduler": LambdaLR(optimizer, factor), "interval": "step"}]
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Parameters by their rate and their decay."""
+        named = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]
+        depth: Any = getattr(self.network, "depth", None)
+        if self.layer_decay < 1 and depth is None:
+            raise ValueError(
+                f"layer_decay is {self.layer_decay:g}, and {type(self.network).__name__} does not tell the depth of its layers; "
+                "wanted 1"
+            )
+        depths = {name: depth(name) if self.layer_decay < 1 else 0 for name, _ in named}
+        deepest, groups = max(depths.values(), default=0), {}
+        for name, p in named:
+            decays = self.decay_vectors or p.ndim > 1
+            groups.setdefault((deepest - depths[name], decays), []).append(p)
+        return [
+            {
+                "params": members,
+                "lr": self.lr * self.layer_decay**below,
+                "weight_decay": self.weight_decay if decays else 0.0,
+            }
+            for (below, decays), members in sorted(groups.items(), key=lambda item: item[0])
+        ]
+
+    def _logged(self, part: str, batch: Batch, answer: Any) -> Tensor:
+        loss = self.loss(answer, batch.vad, batch.labels, batch.marks)
         self.log(f"{part}_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch.vad))
         return loss
 

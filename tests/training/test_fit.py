@@ -33,10 +33,12 @@ from affectstream.encoders.eeg.trunk import Trunk
 from affectstream.encoders.network import Affect
 from affectstream.multimodal.cli import main
 from affectstream.multimodal.montages import EPOC14, MUSE4
-from affectstream.multimodal.training import eeg_data, fit
+from affectstream.multimodal.training import eeg_data
+from affectstream.multimodal.training.asked import Asked, find_config
 from affectstream.multimodal.training.eeg_data import EEGData, load_windows, rest, trial_entropy
 from affectstream.multimodal.training.losses import affect_loss
-from affectstream.multimodal.training.module import AffectModule, Batch
+from affectstream.multimodal.training.module import AffectModule
+from affectstream.multimodal.training.samples import Batch, Rows
 from affectstream.multimodal.training.whole import draft, write_text
 from affectstream.multimodal.types import SignalError
 
@@ -87,13 +89,13 @@ def windows(corpus: Path, **settings: Any) -> EEGData:
 
 def test_an_honest_run_end_to_end(honest: Path, corpus: Path) -> None:
     found = json.loads((honest / "results.json").read_text())
-    assert found["windows"] == 3 * 6 * (1 + 2 + 3) and found["subjects"] == 3
+    assert found["samples"] == 3 * 6 * (1 + 2 + 3) and found["subjects"] == 3
     assert found["folds"] == {"done": [0, 1, 2], "of": 3}
-    assert not found["data"]["leaky"] and np.sum(found["confusion"]) == found["windows"]
+    assert not found["data"]["leaky"] and np.sum(found["classes"]["confusion"]) == found["samples"]
     tested = np.concatenate([np.load(honest / f"fold-0{k}" / "answers.npz")["test"] for k in range(3)])
-    assert sorted(tested.tolist()) == list(range(found["windows"]))
-    kinds = {path.suffix for path in honest.rglob("*") if path.is_file()}
-    assert kinds == {".json", ".png", ".yaml", ".csv", ".npz", ".safetensors", ".onnx"}, (
+    assert sorted(tested.tolist()) == list(range(found["samples"]))
+    kinds = {path.suffix for path in honest.rglob("*") if path.is_file() and "tfevents" not in path.name}
+    assert kinds == {".json", ".png", ".yaml", ".csv", ".npz", ".safetensors"}, (
         "users load no pickles, and no drafts are left"
     )
     network = ElectrodeTransformer(PUBLISHED["dreamer"])
@@ -104,12 +106,12 @@ def test_an_honest_run_end_to_end(honest: Path, corpus: Path) -> None:
     held = data.groups.subject[data.folds()[1].test]
     assert set(held) == {"2"}
     data.choose(data.folds()[1])
-    trained = data.train_samples().inputs["entropy"].double()
+    trained = data.look().inputs["entropy"].double()
     torch.testing.assert_close(network.entropy_mean.double(), trained.mean(0), atol=1e-5, rtol=1e-5)
 
 
 def test_the_table_is_that_of_scikit_learn(honest: Path, corpus: Path) -> None:
-    figures = json.loads((honest / "results.json").read_text())["figures"]
+    figures = json.loads((honest / "results.json").read_text())["classes"]["figures"]
     trials = Dreamer(corpus)
     parts = [trial_entropy(trial, EPOC14, RBTRANSFORMER, "rbtransformer") for trial in trials]
     x = np.concatenate(parts).reshape(-1, 14 * 4)
@@ -129,7 +131,7 @@ def test_the_table_is_that_of_scikit_learn(honest: Path, corpus: Path) -> None:
         wanted = [accuracy_score(y, guess), balanced_accuracy_score(y, guess), f1]
         got = [figures[name][key][0] for key in ("accuracy", "balanced_accuracy", "macro_f1")]
         np.testing.assert_allclose(got, wanted, atol=1e-4)
-        for value, low, high in figures[name].values():
+        for value, low, high in (cell for key, cell in figures[name].items() if key != "cross_entropy"):
             assert low <= value <= high
     assert abs(figures["coin_flips"]["accuracy"][0] - 0.5) < 0.1
 
@@ -140,7 +142,7 @@ def test_a_run_that_was_broken_off_goes_on_and_comes_to_the_same(
     assert call(HONEST, corpus, tmp_path, "--folds", "1") == 0
     part = json.loads((tmp_path / "results.json").read_text())
     assert part["folds"] == {"done": [1], "of": 3}
-    assert part["figures"]["network"]["accuracy"][1:] == [None, None], "one subject says nothing of others"
+    assert part["classes"]["figures"]["network"]["accuracy"][1:] == [None, None], "one subject says nothing of others"
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "fold-01").iterdir()}
     (tmp_path / "fold-02").mkdir()
     (tmp_path / "fold-02" / "metrics.csv").write_text("epoch,step\n")  # broken off here
@@ -172,7 +174,7 @@ def test_answers_to_other_windows_are_not_taken(
     np.savez(path, **arrays | {"test": arrays["test"] + 1})
     capsys.readouterr()
     assert call(HONEST, corpus, tmp_path, "--folds", "0") == 2
-    assert "answers other windows than this split tests" in capsys.readouterr().err
+    assert "answers other samples than this split tests" in capsys.readouterr().err
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_the_leaky_run_says_so(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(LEAKY, corpus, tmp_path) == 0
     out = capsys.readouterr().out
-    assert out.startswith("LEAKY: this split shuffles windows") and out.count("docs/eeg-leakage.md") == 2
+    assert out.startswith("LEAKY: this split puts samples on both sides") and out.count("docs/eeg-leakage.md") == 2
     assert "\n  LEAKY " in out and "coin flips" in out
     found = json.loads((tmp_path / "results.json").read_text())
     assert found["data"]["leaky"] and found["folds"]["of"] == 5
@@ -202,8 +204,8 @@ def test_ratings_are_learnt_as_numbers(corpus: Path, tmp_path: Path, capsys: pyt
     assert call(HONEST, corpus, tmp_path, "--data.learnt", "vad", "--data.split", "grouped_kfold",
                 "--data.parts", "2", *shape) == 0  # fmt: skip
     found = json.loads((tmp_path / "results.json").read_text())
-    assert set(found["figures"]) == {"network", "mean", "nearest_neighbour"}
-    assert np.shape(found["figures"]["network"]["ccc"]) == (3, 3) and "confusion" not in found
+    assert set(found["numbers"]["figures"]) == {"network", "mean", "nearest_neighbour"}
+    assert np.shape(found["numbers"]["figures"]["network"]["ccc"]) == (3, 3) and "classes" not in found
     vad = np.concatenate([np.load(tmp_path / f"fold-0{k}" / "answers.npz")["mean"] for k in range(2)])
     assert vad.shape == (108, 3) and (abs(vad) < 1).all()
     assert "dominance" in capsys.readouterr().out
@@ -231,13 +233,12 @@ def test_validation_shares_no_trial_with_training_or_test(corpus: Path, split: A
     data = windows(corpus, split=split, parts=2)
     trials = data.groups.trials
     for fold in data.folds():
-        inner = data.validation(fold.train)
-        assert inner is not None
-        parts = [fold.train[inner.train], fold.train[inner.test], fold.test]
+        assert fold.val is not None
+        parts = [fold.train, fold.val, fold.test]
         assert len(set(map(int, np.concatenate(parts)))) == sum(map(len, parts))
         seen = [set(trials[part].tolist()) for part in parts]
         assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
-        if split != "within_subject_trials" and len(set(data.groups.subject[fold.train])) > 1:
+        if split != "within_subject_trials" and len(set(data.groups.subject[np.r_[fold.train, fold.val]])) > 1:
             who = [set(data.groups.subject[part].tolist()) for part in parts]
             assert not who[0] & who[1]
 
@@ -276,7 +277,7 @@ def test_a_wrong_call_is_named(
 
 
 def test_an_unknown_key_in_a_file_is_named(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = Path(str(fit.find_config(HONEST))).read_text()
+    text = Path(str(find_config(HONEST))).read_text()
     for key, other in (("label_smoothing", "label_smoothness"), ("middle_is_high", "middle_is_hi"), ("depth", "deep")):
         (tmp_path / "mine.yaml").write_text(text.replace(f"{key}:", f"{other}:"))
         assert call(str(tmp_path / "mine.yaml"), corpus, tmp_path / "out") == 2
@@ -319,15 +320,20 @@ def test_two_steps_of_the_other_presets(preset: str, leaky: bool, others: Path, 
     assert found["data"]["corpus"] == preset and found["data"]["leaky"] == leaky
     assert found["folds"] == {"done": [0], "of": 5 if leaky else 2}
     assert found["data"]["classes"] == {"deap": ["low", "high"], "seed": ["negative", "neutral", "positive"]}[preset]
-    chance = found["figures"]["coin_flips"]["balanced_accuracy"][0]
+    chance = found["classes"]["figures"]["coin_flips"]["balanced_accuracy"][0]
     assert chance == pytest.approx(1 / len(found["data"]["classes"]), abs=0.1), "a window a trial: nothing to leak"
 
 
 def test_a_network_for_any_headset_becomes_a_trunk(corpus: Path, tmp_path: Path) -> None:
     assert call("eeg/any_headset_dreamer.yaml", corpus, tmp_path, "--folds", "0", "--data.parts", "3") == 0
     found = json.loads((tmp_path / "results.json").read_text())
-    assert found["data"]["learnt"] == "vad" and set(found["figures"]) >= {"network", "mean", "nearest_neighbour"}
-    trunk = Trunk.load(tmp_path / "fold-00" / "weights.onnx")
+    assert found["data"]["learnt"] == "vad" and set(found["numbers"]["figures"]) >= {"network", "mean"}
+    place = tmp_path / "shared" / "any.onnx"
+    assert main(["export", "--out", str(tmp_path), "--to", str(place)]) == 0
+    assert {path.name for path in place.parent.iterdir()} == {"any.onnx", "any.safetensors", "any.json"}
+    card = json.loads(place.with_suffix(".json").read_text())
+    assert card["metrics"]["numbers"] == found["numbers"], "what was measured on what was held out is on the card"
+    trunk = Trunk.load(place)
     trunk.check(DEFAULT)
     assert trunk.facts.channels == 0 and "subjects, part 1 of 3" in trunk.facts.training_data
     entropy = np.random.default_rng(0).normal(-12, 1, (2, 4, 5))
@@ -337,12 +343,12 @@ def test_a_network_for_any_headset_becomes_a_trunk(corpus: Path, tmp_path: Path)
 @pytest.mark.parametrize("corpus_name", PRESETS)
 def test_presets_are_the_published_network_and_differ_in_the_split(corpus_name: str) -> None:
     shape, count = PRESETS[corpus_name]
-    parser = fit._parser()
     asked = []
     for name in (f"eeg/rbtransformer_{corpus_name}.yaml", f"eeg/rbtransformer_{corpus_name}_leaky.yaml"):
         words = ["--config", name, "--data.root", "x", "--out", "y"]
-        asked.append(parser.parse_args(words))
-        network = parser.instantiate(asked[-1])["model"].network
+        call = Asked("fit", "", words)
+        asked.append(call.config)
+        network = call.module().network
         assert network.shape == PUBLISHED[shape]
         assert sum(p.numel() for p in network.parameters()) == count
     flat = [{key: str(value) for key, value in vars(one.as_flat()).items()} for one in asked]
@@ -350,7 +356,7 @@ def test_presets_are_the_published_network_and_differ_in_the_split(corpus_name: 
     assert {key.split(".")[-1] for key in flat[0] if flat[0][key] != flat[1][key]} == {
         "config", "split", "parts_to_choose_by",
     }  # fmt: skip
-    heads = [Path(str(fit.find_config(str(one.config[0])))).read_text() for one in asked]
+    heads = [Path(str(find_config(str(one.config[0])))).read_text() for one in asked]
     assert "LEAKS" in heads[1] and "leaks" in heads[0] and all("SMOTE" in head for head in heads)
 
 
@@ -429,7 +435,8 @@ def test_trials_of_which_it_is_unknown_are_left_out(
     ]  # k + 1 windows, half a second apart
     assert data.groups.subject.tolist() == who
     wanted = [trial_entropy(trial, EPOC14, DEFAULT, "none") for trial in trials if trial.subject in kept]
-    np.testing.assert_array_equal(data.samples.inputs["entropy"], np.concatenate(wanted))
+    assert isinstance(data.samples, Rows)
+    np.testing.assert_array_equal(data.samples.rows["entropy"], np.concatenate(wanted))
     if learnt == "vad":
         np.testing.assert_array_equal(data.samples.vad, np.array([trials["abcd".index(name)].vad for name in who]))
         assert data.samples.labels.shape == (10, 0)
@@ -461,7 +468,7 @@ def test_balanced_classes_weigh_the_same_in_all() -> None:
     label = torch.tensor([0, 0, 0, 0, 1, 1, 2])
     labels = torch.cat([functional.one_hot(label, 3).float(), torch.full((1, 3), torch.nan)])
     inputs = {"entropy": torch.randn(8, 1, 1), "present": torch.ones(8, 1)}
-    module.prepare(Batch(inputs, torch.full((8, 3), torch.nan), labels))
+    module.prepare(Batch(inputs, torch.full((8, 3), torch.nan), labels, torch.empty(8, 0)))
     logits = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
     each = functional.cross_entropy(logits[:7], label, reduction="none")
     wanted = torch.stack([each[label == k].mean() for k in range(3)]).mean()  # the mean over classes of each one's mean
