@@ -8,13 +8,14 @@ Read from ``ferplus_{train,val,test}.npz`` with ``image`` (n, 48, 48) uint8, ``v
 in two splits. There are no identities, so two photographs of one person may.
 """
 
+import zipfile
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.datasets.base import Sample, Target
+from affectstream.datasets.base import PARTS, About, Corpus
 from affectstream.multimodal.terms import EXPRESSIONS, expected_vad
 
 
@@ -30,26 +31,65 @@ def derived_vad(share: NDArray[np.floating]) -> NDArray[np.float32]:
     return expected_vad(share).astype(np.float32)
 
 
-class FerPlus:
-    """One split of FER+, as a sequence of :class:`Sample` with a (48, 48) uint8 signal.
+class FerPlus(Corpus):
+    """FER+, or one split of it: (48, 48) uint8 pictures, shares of the votes over :data:`EXPRESSIONS`, and derived VAD.
 
-    Raises FileNotFoundError if the split's file is not in ``folder``.
+    ``vad`` is :func:`derived_vad` of the votes and no rating. Votes for unknown and not-a-face are left out of the shares;
+    a face that got nothing else has NaN. ``image`` (n, 48, 48), ``votes`` (n, 10) and ``group`` (n,) are the files' own
+    arrays. The subject is the group of near copies.
+
+    Raises FileNotFoundError if a file is not in ``folder``, ValueError for one with other arrays in it.
     """
 
-    def __init__(self, folder: Path, split: Literal["train", "val", "test"]) -> None:
-        path = folder / f"ferplus_{split}.npz"
-        if not path.exists():
-            raise FileNotFoundError(f"no FER+ split at {path}; wanted ferplus_{split}.npz as docs/DATASETS.md says")
+    ABOUT: ClassVar[About] = About(
+        name="FER+",
+        modality="face",
+        what="grey faces from the web, 48 px, each with ten votes over eight expressions, near copies grouped",
+        licence="labels MIT; the pictures have none: research use, not to be published",
+        access="build it from Kaggle's fer2013.csv and github.com/microsoft/FERPlus as docs/DATASETS.md says",
+        holds=tuple(f"ferplus_{split}.npz" for split in PARTS),
+        shipped=True,  # the one exception, named as research use on its card
+    )
+
+    def __init__(self, folder: Path, split: Literal["train", "val", "test"] | None = None) -> None:
+        if split is None:
+            self.ABOUT.require(folder)
+        splits = PARTS if split is None else (split,)
+        files = [_read(folder / f"ferplus_{name}.npz") for name in splits]
+        image, votes, group = (np.concatenate(columns) for columns in zip(*files, strict=True))
+        self.image: NDArray[np.uint8] = image
+        self.votes: NDArray[np.uint8] = votes
+        self.group: NDArray[np.str_] = group
+        share = shares(votes)
+        part = np.repeat(splits, [len(file[0]) for file in files])
+        super().__init__(group, part=part, vad=derived_vad(share), labels=EXPRESSIONS, share=share)
+
+    def signal(self, index: int) -> NDArray[np.uint8]:
+        """Picture ``index``, (48, 48) uint8, grey."""
+        return self.image[index]
+
+
+def shares(votes: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Votes (n, 10) as shares (n, 8) over :data:`EXPRESSIONS`; NaN where all were for unknown or not-a-face.
+
+    >>> shares(np.array([[1, 3, 0, 0, 0, 0, 0, 0, 6, 0]])).tolist()
+    [[0.25, 0.75, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]
+    """
+    judged = votes[:, : len(EXPRESSIONS)].astype(np.float32)
+    total = judged.sum(1, keepdims=True)
+    return np.divide(judged, total, out=np.full_like(judged, np.nan), where=total > 0)
+
+
+def _read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.str_]]:
+    if not path.exists():
+        raise FileNotFoundError(f"no FER+ split at {path}; wanted {path.name} as docs/DATASETS.md says")
+    try:
         with np.load(path, allow_pickle=False) as file:
-            self.image: NDArray[np.uint8] = file["image"]
-            self.votes: NDArray[np.uint8] = file["votes"]
-            self.group: NDArray[np.str_] = file["group"]
-        judged = self.votes[:, : len(EXPRESSIONS)].astype(np.float32)
-        self.share: NDArray[np.float32] = judged / judged.sum(1, keepdims=True)  # (n, 8)
-        self.vad: NDArray[np.float32] = derived_vad(self.share)  # (n, 3)
-
-    def __len__(self) -> int:
-        return len(self.image)
-
-    def __getitem__(self, index: int) -> Sample:
-        return Sample(self.image[index], Target(self.vad[index], self.share[index]), str(self.group[index]))
+            image, votes, group = file["image"], file["votes"], file["group"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} holds no image, votes and group ({error}); build it again") from error
+    if image.shape != (len(group), 48, 48) or votes.shape != (len(group), 10) or group.ndim != 1:
+        raise ValueError(
+            f"{path}: image {image.shape}, votes {votes.shape}, group {group.shape}; wanted (n, 48, 48), (n, 10), (n,)"
+        )
+    return image, votes, group

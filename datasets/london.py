@@ -5,43 +5,49 @@ A test set: nothing here is ever trained on. Read from ``london.csv`` and ``lond
 
 import csv
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.datasets.base import Sample, Target
+from affectstream.datasets.base import About, Corpus, one_hot, read_picture
 
 EXPRESSIONS = ("neutral", "smiling")
 
 
-class London:
-    """The photographs, as a sequence of :class:`Sample`: (H, W, 3) RGB uint8, one-hot over :data:`EXPRESSIONS`.
+class London(Corpus):
+    """The photographs, (H, W, 3) RGB uint8, one-hot over :data:`EXPRESSIONS`; the subject is the person's id.
 
-    The subject is the person's id. Raises FileNotFoundError if ``london.csv`` is not in ``folder``.
+    All are part "test", by our own rule; there are no ratings, so ``vad`` is NaN. ``rows`` are the table's.
+
+    Raises FileNotFoundError if ``folder`` does not hold the set, ValueError for a table with other columns or expressions.
     """
 
+    ABOUT: ClassVar[About] = About(
+        name="Face Research Lab London Set",
+        modality="face",
+        what="portraits of 102 people, each neutral and smiling; a test set",
+        licence="CC BY 4.0",
+        access="figshare, doi 10.6084/m9.figshare.5047666; cropped as docs/DATASETS.md says",
+        holds=("london.csv", "london/*.jpg"),
+        shipped=True,
+    )
+
     def __init__(self, folder: Path) -> None:
-        table = folder / "london.csv"
-        if not table.exists():
-            raise FileNotFoundError(f"no London set at {table}; wanted it as docs/DATASETS.md says")
+        self.ABOUT.require(folder)
         self.folder = folder
-        with table.open(newline="") as file:
+        table = folder / "london.csv"
+        with table.open(newline="", encoding="utf-8") as file:
             self.rows = list(csv.DictReader(file))
+        if not self.rows or not {"face_id", "expression"} <= self.rows[0].keys():
+            raise ValueError(f"{table} has no rows with face_id and expression; get the London set again")
+        try:
+            share = one_hot([row["expression"] for row in self.rows], EXPRESSIONS)
+        except ValueError as error:
+            raise ValueError(f"{table}: {error}") from error
+        super().__init__([row["face_id"] for row in self.rows], part="test", labels=EXPRESSIONS, share=share)
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> Sample:
+    def signal(self, index: int) -> NDArray[np.uint8]:
+        """Photograph ``index``, (H, W, 3) RGB uint8."""
         row = self.rows[index]
-        label = np.array([row["expression"] == name for name in EXPRESSIONS], np.float32)
-        target = Target(np.full(3, np.nan, np.float32), label)
-        return Sample(self._picture(f"{row['face_id']}_{row['expression']}.jpg"), target, row["face_id"])
-
-    def _picture(self, name: str) -> NDArray[np.uint8]:
-        import cv2
-
-        path = self.folder / "london" / name
-        picture = cv2.imread(str(path))
-        if picture is None:
-            raise FileNotFoundError(f"{path} is missing or no picture; get the London set again")
-        return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8)
+        return read_picture(self.folder / "london" / f"{row['face_id']}_{row['expression']}.jpg")
