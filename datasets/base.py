@@ -75,12 +75,13 @@ class Corpus(Sequence[Sample]):
     ``vad`` (n, 3), ``share`` (n, K) over the names ``labels``, ``present`` (n, M) over the names ``marks``: as in
     :class:`Target`, K and M 0 where there are none. ``subject`` (n,) whom a split must not divide, ``trial`` (n,) what it must not
     divide either, such as a video of frames (by default the subject's only one), ``part`` (n,) the official split, one of
-    :data:`PARTS`, or "" where there is none.
+    :data:`PARTS`, or "" where there is none. ``vad_derived`` says that ``vad`` is another way of writing ``share``, and no rating.
 
     Raises ValueError for no samples, columns that do not fit, a part of another name, or a target out of its range.
     """
 
     ABOUT: ClassVar[About]
+    vad_derived: bool = False
 
     def __init__(
         self,

@@ -81,6 +81,7 @@ class Fer2013Votes(Corpus):
         holds=("fer2013.csv", "fer2013new.csv"),
         shipped=True,  # as FER+: the one exception, named as research use on its card
     )
+    vad_derived = True
 
     def __init__(self, folder: Path) -> None:
         self.ABOUT.require(folder)

@@ -50,6 +50,7 @@ class FerPlus(Corpus):
         holds=tuple(f"ferplus_{split}.npz" for split in PARTS),
         shipped=True,  # the one exception, named as research use on its card
     )
+    vad_derived = True
 
     def __init__(self, folder: Path, split: Literal["train", "val", "test"] | None = None) -> None:
         if split is None:

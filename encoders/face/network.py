@@ -32,6 +32,7 @@ class FaceNetwork(nn.Module):
         self.trunk = _small(drop_path) if size == "small" else _cage(drop_path)
         self.head = AffectHead(self.trunk.num_features, labels, dropout=dropout)
         grey = size == "small"
+        self.contract = (64, 1) if grey else (224, 3)  # side in pixels, channels
         mean, std = ([0.5], [0.25]) if grey else ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))

@@ -69,6 +69,9 @@ class Asked(LightningCLI):
             "--patience", type=int, default=20, help="epochs without a lower validation loss before it stops"
         )
         parser.add_argument(
+            "--calibrate", type=bool, default=False, help="fit gains, intervals and certainty on the validation part"
+        )
+        parser.add_argument(
             "--save_every", type=float, default=60.0, help="seconds between places that a broken-off run can go on from"
         )
         parser.add_argument("--form", type=int, default=FORM, help="the form of this configuration")
@@ -85,7 +88,8 @@ class Asked(LightningCLI):
         self.data: AffectData = self.config_init["data"]
         self.out: Path = self.config["out"]
         self.folds: list[int] | None = self.config["folds"]
-        self.plan = Plan(self.module, self.make_trainer, self.out, self.config["patience"], self.config["save_every"])
+        kept = {name: self.config[name] for name in ("patience", "calibrate", "save_every")}
+        self.plan = Plan(self.module, self.make_trainer, self.out, **kept)
 
     def module(self) -> AffectModule:
         """The module anew, with fresh weights."""

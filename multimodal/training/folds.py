@@ -20,6 +20,8 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 from affectstream.datasets.splits import Fold
+from affectstream.encoders.network import Affect, Calibrated
+from affectstream.multimodal.training.calibrate import calibrate
 from affectstream.multimodal.training.curve import draw_curve
 from affectstream.multimodal.training.data import LOOK, AffectData, Part, seen
 from affectstream.multimodal.training.floors import nearest
@@ -39,12 +41,14 @@ Arrays = dict[str, NDArray[Any]]
 class Plan:
     """How each fold is trained: ``module`` makes the module anew, ``trainer`` a trainer with the arguments given beside those
     that were asked for, ``out`` is the run's folder. With a validation part, training stops when its loss has not fallen for
-    ``patience`` epochs. A place to go on from is written every ``save_every`` seconds."""
+    ``patience`` epochs, and with ``calibrate`` the network's calibrations are fitted on it
+    (:func:`affectstream.multimodal.training.calibrate.calibrate`). A place to go on from is written every ``save_every`` seconds."""
 
     module: Callable[[], AffectModule]
     trainer: Callable[..., Trainer]
     out: Path
     patience: int
+    calibrate: bool = False
     save_every: float = 60.0
 
     def folder(self, k: int) -> Path:
@@ -100,7 +104,8 @@ def answer(
     data.choose(fold)
     module.network, module.averaged = network, None
     with quiet():
-        trainer = plan.trainer(devices=1, num_nodes=1, strategy="auto", logger=False, callbacks=[], **_OURS)
+        one: dict[str, Any] = {"devices": 1, "num_nodes": 1, "strategy": "auto", "logger": False}
+        trainer = plan.trainer(**one, **_OURS, enable_progress_bar=sys.stderr.isatty())
         said = concatenated(trainer.predict(module, data.part_loader(part)) or [])
     return {"test": data.index(part), "neighbour": _neighbours(data, fold, part), **said}
 
@@ -145,8 +150,8 @@ def _train_one(data: AffectData, fold: Fold, k: int, plan: Plan, say: Callable[[
         trainer = plan.trainer(
             logger=[CSVLogger(**place), TensorBoardLogger(**place, default_hp_metric=False)],
             callbacks=callbacks,
-            enable_progress_bar=sys.stderr.isatty(),
             **_OURS,
+            enable_progress_bar=sys.stderr.isatty(),
         )
         last = folder / LAST
         trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
@@ -159,12 +164,29 @@ def _train_one(data: AffectData, fold: Fold, k: int, plan: Plan, say: Callable[[
         network.load_state_dict(best.weights)
     if rank_zero_only.rank != 0:  # the first of several processes does the rest
         return
+    if plan.calibrate:
+        _calibrate(network.eval(), module, data, fold, plan)
     save_weights(network, {"held": fold.held, "epochs": trainer.current_epoch, **data.about()}, folder / WEIGHTS)
     draw_curve(best.curve, best.epoch, folder / "curve.png")
     lowest = f", lowest validation loss {best.loss:.3f} in epoch {best.epoch + 1}" if data.validates else ""
     say(f"  {trainer.current_epoch} epochs in {time.monotonic() - began:.0f} s{lowest}")
     save_arrays(folder / ANSWERS, answer(network.eval(), module, data, fold, "test", plan))
     last.unlink(missing_ok=True)
+
+
+def _calibrate(network: nn.Module, module: AffectModule, data: AffectData, fold: Fold, plan: Plan) -> None:
+    heads = [part for part in network.modules() if isinstance(part, Calibrated)]
+    if len(heads) != 1 or not data.validates:
+        raise ValueError(
+            f"calibrate is true with {len(heads)} heads that can be calibrated and {len(data.index('val'))} validation samples; "
+            "wanted one, and some; set calibrate to false"
+        )
+    said = answer(network, module, data, fold, "val", plan)
+    parts = {name: torch.from_numpy(said[name]) for name in ("mean", "log_var", "logits") if name in said}
+    index = torch.from_numpy(data.index("val"))
+    labels = data.samples.labels[index] if data.classes else None
+    calibrate(heads[0], Affect(parts["mean"], parts["log_var"], parts.get("logits"), torch.empty(0)),
+              data.samples.vad[index], labels)
 
 
 def _read(path: Path, fold: Fold) -> Arrays:
