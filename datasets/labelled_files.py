@@ -95,12 +95,14 @@ def _rows(table: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{table} is no table ({error}); wanted columns separated by commas, in UTF-8") from error
     names = list(reader.fieldnames or ())
-    wrong = [name for name in names if name not in COLUMNS and not name.removeprefix(MARK) < name]
+    wrong = [name for name in names if name not in COLUMNS and (not name.startswith(MARK) or name == MARK)]
     if wrong or len(set(names)) < len(names) or not {"file", "text"} & set(names):
         raise ValueError(
             f"{table} has columns {names}; wanted file or text, and any of {', '.join(COLUMNS[2:])}, {MARK}NAME, once each, "
             "separated by commas"
         )
+    if not lines:
+        raise ValueError(f"{table} has no lines below its columns; wanted one for each file")
     for line, row in lines:
         if None in row or None in row.values():
             raise ValueError(f"{table}, line {line} has not as many cells as there are columns, {len(names)}; mend it")
