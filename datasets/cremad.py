@@ -55,6 +55,8 @@ class CremaD(Clips):
     def __init__(self, folder: Path) -> None:
         self.ABOUT.require(folder)
         paths = sorted((folder / "AudioWAV").glob("*.wav")) or sorted((folder / "VideoFlash").glob("*.flv"))
+        if not paths:
+            raise FileNotFoundError(f"no clips of CREMA-D in {folder}; wanted AudioWAV/*.wav or VideoFlash/*.flv there")
         clips = [_clip(path) for path in paths if path.stem not in BROKEN and not path.name.startswith("._")]
         heard = _heard(folder / "processedResults")
         self.voted = heard is not None

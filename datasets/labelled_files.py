@@ -60,7 +60,7 @@ class LabelledFiles(Corpus):
         where = [f"{table}, line {line}" for line, _ in rows]
         cells = {name: [row.get(name, "") for _, row in rows] for name in COLUMNS}
         self.files = [table.parent / name if name else None for name in cells["file"]]
-        self.text: NDArray[np.str_] = np.array(cells["text"], np.str_)
+        self.text = tuple(cells["text"])
         self.kind = _kind(self.files, cells["text"], where)
         _check_words(cells, where)
         labels = tuple(sorted({*cells["label"]} - {""}))
@@ -80,7 +80,7 @@ class LabelledFiles(Corpus):
         """Sample ``index``: a sound (n,) float32 at 16 kHz, a picture (H, W, 3) RGB uint8, or a text."""
         path = self.files[index]
         if path is None:
-            return str(self.text[index])
+            return self.text[index]
         if self.kind == "text":
             return _read_text(path)
         return read_clip(path) if self.kind == "sound" else read_picture(path)

@@ -359,6 +359,7 @@ SPOILT: list[tuple[Any, Any, Callable[[Path], Any], type[Exception], str]] = [
     (Savee, files.write_savee, lambda f: (f / "a01.wav").touch(), ValueError, "a01.wav is not named as SAVEE.* of speakers DC, JE"),
     (Savee, files.write_savee, lambda f: (f / "AudioData" / "AudioData" / "DC" / "a01.wav").write_bytes(b""), ValueError, "one recording by name, but differ"),
     (CremaD, files.write_cremad, lambda f: (f / SOUND).rename(f / "AudioWAV" / "1001_IEO_BAD_LO.wav"), ValueError, "1001_IEO_BAD_LO.wav is not named as CREMA-D"),
+    (CremaD, files.write_cremad, lambda f: (f / "AudioWAV").rename(f / "Audio"), FileNotFoundError, r"wanted AudioWAV/\*.wav or VideoFlash"),
     (CremaD, files.write_cremad, lambda f: spoil(f / VOTES, '"fileName"', '"clip"'), ValueError, r"tabulatedVotes.csv has columns .*wanted also \['fileName'\]"),
     (CremaD, files.write_cremad, lambda f: spoil(f / VOTES, '"100001",', '"100001",-'), ValueError, "tabulatedVotes.csv, line 2: the votes are .*wanted counts of ADFHNS"),
     (CremaD, files.write_cremad, lambda f: ((f / VOTES).unlink(), spoil(f / TOP, '"2","1001_IEO_DIS_LO","', '"2","1001_IEO_DIS_LO","Q:')), ValueError, "summaryTable.csv, line 3: the vote is 'Q:"),
