@@ -10,11 +10,13 @@ Freude, take a), in any folder; and from ``index.csv``, where there is one, the 
 import csv
 import re
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.datasets.clips import Clip, Clips, one_hot, recordings
+from affectstream.datasets.base import About, one_hot
+from affectstream.datasets.clips import Clip, Clips, recordings
 
 EMOTIONS = ("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness")
 LETTERS = {
@@ -35,10 +37,22 @@ class EmoDB(Clips):
     A clip that a share p of the listeners recognised is p of its emotion, and what they took it for is not known:
     the rest is spread evenly over the other six. Without ``index.csv`` p is 1.
 
-    Raises FileNotFoundError if ``folder`` holds no recordings, ValueError for one whose name is not EmoDB's.
+    Raises FileNotFoundError if ``folder`` holds no EmoDB, ValueError for a recording whose name is not EmoDB's or a
+    line of ``index.csv`` that is broken.
     """
 
+    ABOUT: ClassVar[About] = About(
+        "EmoDB",
+        "speech",
+        "535 utterances of 10 German actors: seven emotions, and how many listeners recognised each",
+        "CC0 1.0 or CC BY 4.0, sources differ",
+        "zenodo.org/records/17651657, or emodb.bilderbar.info",
+        ("**/[01][0-9][ab][0-9][0-9][WLEAFNT]*.*",),
+        shipped=True,
+    )
+
     def __init__(self, folder: Path) -> None:
+        self.ABOUT.require(folder)
         clips = [_clip(path) for path in recordings(folder, "EmoDB's sound files, such as wav/03a01Fa.wav")]
         known = _recognised(folder / "index.csv")
         emotion = [clip.emotion for clip in clips]
@@ -59,5 +73,13 @@ def _recognised(path: Path) -> dict[str, float]:
     """Share of listeners who named the emotion acted, by file name without ending."""
     if not path.is_file():
         return {}
+    known = {}
     with path.open(newline="", encoding="utf-8") as file:
-        return {Path(row["file"]).stem: float(row["recog"]) / 100 for row in csv.DictReader(file)}
+        for line, row in enumerate(csv.DictReader(file), 2):
+            try:
+                known[Path(row["file"]).stem] = share = float(row["recog"]) / 100
+            except (KeyError, TypeError, ValueError):
+                share = -1.0
+            if not 0 <= share <= 1:
+                raise ValueError(f"{path}, line {line} is {row}; wanted file, and recog from 0 to 100; mend the line")
+    return known

@@ -6,8 +6,10 @@ names, as the corpus ships them (``WR0_surprised_64.wav``: speaker, emotion, sen
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
-from affectstream.datasets.clips import Clip, Clips, one_hot, recordings
+from affectstream.datasets.base import About
+from affectstream.datasets.clips import Clip, Clips, recordings
 
 EMOTIONS = ("anger", "fear", "happiness", "neutral", "sadness", "surprise")
 _NAME = re.compile(r"([A-Z]{2}\d)_(anger|fear|happiness|neutral|sadness|surprised)_(\d+)")
@@ -16,12 +18,22 @@ _NAME = re.compile(r"([A-Z]{2}\d)_(anger|fear|happiness|neutral|sadness|surprise
 class Nemo(Clips):
     """nEMO as :class:`Clips`.
 
-    Raises FileNotFoundError if ``folder`` holds no recordings, ValueError for one whose name is not nEMO's.
+    Raises FileNotFoundError if ``folder`` holds no nEMO, ValueError for a recording whose name is not nEMO's.
     """
 
+    ABOUT: ClassVar[About] = About(
+        "nEMO",
+        "speech",
+        "4,481 utterances of 9 Polish actors in six emotions",
+        "CC BY-NC-SA 4.0",
+        "github.com/amu-cai/nEMO",
+        ("**/[A-Z][A-Z][0-9]_*_*.*",),
+    )
+
     def __init__(self, folder: Path) -> None:
+        self.ABOUT.require(folder)
         clips = [_clip(path) for path in recordings(folder, "nEMO's sound files, such as samples/WR0_surprised_64.wav")]
-        super().__init__(clips, EMOTIONS, one_hot([clip.emotion for clip in clips], EMOTIONS))
+        super().__init__(clips, EMOTIONS)
 
 
 def _clip(path: Path) -> Clip:
