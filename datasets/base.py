@@ -115,7 +115,9 @@ class Corpus(Sequence[Sample]):
     def _column(self, name: str, values: ArrayLike) -> NDArray[np.str_]:
         column = np.asarray(values, np.str_)
         if column.shape not in ((), (len(self.subject),)):
-            raise ValueError(f"{self._name}: {name} has shape {column.shape}; wanted one for each of {len(self.subject)}")
+            raise ValueError(
+                f"{self._name}: {name} has shape {column.shape}; wanted one for each of {len(self.subject)}"
+            )
         return np.broadcast_to(column, len(self.subject)).copy()
 
     def _table(self, name: str, values: ArrayLike | None, columns: int, lowest: float) -> NDArray[np.float32]:
@@ -125,7 +127,7 @@ class Corpus(Sequence[Sample]):
             raise ValueError(f"{self._name}: {name} have shape {table.shape}; wanted {shape}")
         wrong = np.argwhere(np.isinf(table) | (table < lowest - 1e-6) | (table > 1 + 1e-6))
         if len(wrong):
-            row, column = wrong[0]
+            row = wrong[0, 0]
             raise ValueError(
                 f"{self._name}: sample {row} ({self.subject[row]}) has {name} {table[row].tolist()}; wanted {lowest:g} to 1, "
                 "and NaN where it is unknown"

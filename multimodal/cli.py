@@ -8,7 +8,10 @@ from importlib.metadata import version
 
 TRAINING = "affectstream.multimodal.training.fit"
 VERBS = {  # where the verb is done, and a line about it
-    "score": ("affectstream.multimodal.commands.score:run", "score recordings: traces, a state, a summary and a picture"),
+    "score": (
+        "affectstream.multimodal.commands.score:run",
+        "score recordings: traces, a state, a summary and a picture",
+    ),
     "calibrate": (
         "affectstream.multimodal.commands.calibrate:run",
         "learn a person's EEG from rated stretches of a recording",
@@ -18,7 +21,10 @@ VERBS = {  # where the verb is done, and a line about it
     "test": (f"{TRAINING}:test", "measure a run on what was held out, beside what knows nothing"),
     "predict": (f"{TRAINING}:predict", "write what a run's networks say of every sample"),
     "export": (f"{TRAINING}:export", "make a checkpoint of a run's network"),
-    "dynamics": ("affectstream.multimodal.commands.dynamics:run", "replay a quarrel of 25 turns with and without a state"),
+    "dynamics": (
+        "affectstream.multimodal.commands.dynamics:run",
+        "replay a quarrel of 25 turns with and without a state",
+    ),
 }
 
 

@@ -34,7 +34,9 @@ class Asked(LightningCLI):
     configuration of another form.
     """
 
-    def __init__(self, verb: str, line: str, arguments: Sequence[str], more: Sequence[tuple[str, dict[str, Any]]] = ()) -> None:
+    def __init__(
+        self, verb: str, line: str, arguments: Sequence[str], more: Sequence[tuple[str, dict[str, Any]]] = ()
+    ) -> None:
         self.more = more
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="LightningCLI's args parameter")  # we give both on purpose

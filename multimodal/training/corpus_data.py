@@ -71,7 +71,9 @@ class CorpusData(AffectData):
                 continue
             if not np.isfinite(table).any():
                 has = [other for other, values in tables.items() if np.isfinite(values).any()]
-                raise ValueError(f"{corpus.ABOUT.name} has no {name}; learn something else ({', '.join(has)}; data.learnt)")
+                raise ValueError(
+                    f"{corpus.ABOUT.name} has no {name}; learn something else ({', '.join(has)}; data.learnt)"
+                )
             known |= np.isfinite(table).any(1)
         self.kept = np.flatnonzero(known)
         self.classes = corpus.labels if "labels" in self.learnt else ()

@@ -25,8 +25,16 @@ def draw_curve(curve: Sequence[dict[str, float]], best: int, path: Path) -> None
             axes.annotate(label, points[-1], (4, 0), textcoords="offset points", va="center", color=colour, fontsize=9)
     if best >= 0:
         axes.axvline(best + 1, color="0.35", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
-        axes.annotate("chosen", (best + 1, 1), (3, -3), xycoords=("data", "axes fraction"), textcoords="offset points",
-                      va="top", color="0.35", fontsize=9)
+        axes.annotate(
+            "chosen",
+            (best + 1, 1),
+            (3, -3),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+            color="0.35",
+            fontsize=9,
+        )
     axes.set(xlabel="epoch", ylabel="loss")
     axes.margins(x=0.12)
     axes.spines[["top", "right"]].set_visible(False)

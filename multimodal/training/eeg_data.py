@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,8 +22,8 @@ from affectstream.encoders.eeg.electrodes import positions
 from affectstream.encoders.eeg.entropy import DEFAULT, RBTRANSFORMER, Entropy, entropy
 from affectstream.encoders.eeg.network import ElectrodeTransformer
 from affectstream.multimodal.montages import DEAP32, EPOC14, SEED62
-from affectstream.multimodal.training.eeg_export import export_eeg
 from affectstream.multimodal.training.data import AffectData, Split
+from affectstream.multimodal.training.eeg_export import export_eeg
 from affectstream.multimodal.training.export import run_card
 from affectstream.multimodal.training.samples import Index, Rows
 from affectstream.multimodal.training.whole import save_arrays

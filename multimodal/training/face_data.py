@@ -222,7 +222,11 @@ class FaceData(CorpusData):
             },
         )
         index = self.index("test")[:200]
-        real = [self.samples.inputs(part, None)["crops"].contiguous().numpy() for part in np.array_split(index, 10) if len(part)]
+        real = [
+            self.samples.inputs(part, None)["crops"].contiguous().numpy()
+            for part in np.array_split(index, 10)
+            if len(part)
+        ]
         tensors = {name: value.numpy() for name, value in network.state_dict().items()}
         card = run_card(facts, self.split, held, figures)
         write_checkpoint(network, tensors, path, card, [{"crops": part} for part in real])

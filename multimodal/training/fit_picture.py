@@ -56,7 +56,8 @@ def _draw_numbers(part: Any, found: dict[str, Any], about: dict[str, Any]) -> No
     panels = part.subplots(1, 4, width_ratios=(1, 1, 1, 1.1))
     for d, dimension in enumerate(DIMENSIONS):
         rows = {
-            name: [None if value is None else value[d] for value in row["ccc"]] for name, row in found["figures"].items()
+            name: [None if value is None else value[d] for value in row["ccc"]]
+            for name, row in found["figures"].items()
         }
         _intervals(panels[d], rows, 0, f"{dimension}, CCC", about["leaky"])
         panels[d].set_xlim(-1, 1)
@@ -88,9 +89,7 @@ def _against_truth(
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _intervals(
-    panel: Any, rows: dict[str, list[float | None]], chance: float | None, label: str, leaky: bool
-) -> None:
+def _intervals(panel: Any, rows: dict[str, list[float | None]], chance: float | None, label: str, leaky: bool) -> None:
     """Each figure as a dot on its interval, and chance as a line; a figure that is not known is left out."""
     for y, (name, (value, low, high)) in enumerate(rows.items()):
         colour = GREY if name != "network" else RED if leaky else BLUE

@@ -38,9 +38,7 @@ Arrays = dict[str, NDArray[Any]]
 Row = tuple[NDArray[Any], ...]  # what a metric is given: guesses for held-out samples, and the truth
 
 
-def results(
-    data: AffectData, folds: Sequence[Fold], done: Mapping[int, Arrays], part: Part = "test"
-) -> dict[str, Any]:
+def results(data: AffectData, folds: Sequence[Fold], done: Mapping[int, Arrays], part: Part = "test") -> dict[str, Any]:
     """The figures on one ``part`` of the folds that are ``done``, as JSON-able values; each is [value, low, high], None where undefined.
 
     "classes": accuracy, balanced accuracy (UAR), macro-F1 and cross-entropy of the "network", of the "majority" of the training

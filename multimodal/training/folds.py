@@ -97,9 +97,7 @@ def kept_answers(folds: Sequence[Fold], plan: Plan) -> dict[int, Arrays]:
     return {k: _read(path, folds[k]) for k, path in done.items()}
 
 
-def answer(
-    network: nn.Module, module: AffectModule, data: AffectData, fold: Fold, part: Part, plan: Plan
-) -> Arrays:
+def answer(network: nn.Module, module: AffectModule, data: AffectData, fold: Fold, part: Part, plan: Plan) -> Arrays:
     """What ``network`` says of a part of ``fold``, as :func:`train_folds` has it; ``module`` is one to carry it."""
     data.choose(fold)
     module.network, module.averaged = network, None
@@ -124,7 +122,7 @@ _OURS: dict[str, Any] = {
 }
 
 
-class quiet(warnings.catch_warnings):  # noqa: N801 (a context manager, as its parent)
+class quiet(warnings.catch_warnings):
     """Lightning does not advise on loaders' workers, on loaders that cannot go on (ours can), and on logs that are there."""
 
     def __enter__(self) -> None:
@@ -185,8 +183,12 @@ def _calibrate(network: nn.Module, module: AffectModule, data: AffectData, fold:
     parts = {name: torch.from_numpy(said[name]) for name in ("mean", "log_var", "logits") if name in said}
     index = torch.from_numpy(data.index("val"))
     labels = data.samples.labels[index] if data.classes else None
-    calibrate(heads[0], Affect(parts["mean"], parts["log_var"], parts.get("logits"), torch.empty(0)),
-              data.samples.vad[index], labels)
+    calibrate(
+        heads[0],
+        Affect(parts["mean"], parts["log_var"], parts.get("logits"), torch.empty(0)),
+        data.samples.vad[index],
+        labels,
+    )
 
 
 def _read(path: Path, fold: Fold) -> Arrays:

@@ -31,8 +31,11 @@ class Best(Callback):
             self.weights = {name: value.detach().clone() for name, value in pl_module.answering.state_dict().items()}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        losses = {name: float(trainer.callback_metrics[name]) for name in ("train_loss", "val_loss")
-                  if name in trainer.callback_metrics}
+        losses = {
+            name: float(trainer.callback_metrics[name])
+            for name in ("train_loss", "val_loss")
+            if name in trainer.callback_metrics
+        }
         self.curve.append({"epoch": trainer.current_epoch, **losses})
 
     def state_dict(self) -> dict[str, Any]:

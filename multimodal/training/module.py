@@ -102,11 +102,15 @@ class AffectModule(LightningModule):
         marks = getattr(answer, "marks", None)
         asked, marked = train.marks.shape[1], 0 if marks is None else marks.shape[1]
         if asked != marked:
-            raise ValueError(f"the network tells {marked} marks and the data has {asked}; set the network's marks to {asked}")
+            raise ValueError(
+                f"the network tells {marked} marks and the data has {asked}; set the network's marks to {asked}"
+            )
         if not told and not marked and not isinstance(answer, Affect):
             raise ValueError("the network tells no ratings, and ratings are to be learnt; give it the head affect")
         if self.class_weight.ndim and len(self.class_weight) != told:
-            raise ValueError(f"there are {len(self.class_weight)} class_weights for {told} classes; wanted one for each")
+            raise ValueError(
+                f"there are {len(self.class_weight)} class_weights for {told} classes; wanted one for each"
+            )
         if self.balanced and told:
             share = torch.nanmean(train.labels, 0)
             self.class_weight = 1 / (told * share.clamp(min=1 / len(train.labels)))

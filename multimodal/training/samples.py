@@ -56,9 +56,7 @@ class Samples(ABC):
 class Rows(Samples):
     """Samples whose inputs are in memory, and not varied."""
 
-    def __init__(
-        self, rows: dict[str, Tensor], vad: Tensor, labels: Tensor, marks: Tensor | None = None
-    ) -> None:
+    def __init__(self, rows: dict[str, Tensor], vad: Tensor, labels: Tensor, marks: Tensor | None = None) -> None:
         super().__init__(vad, labels, marks)
         self.rows = rows
 

@@ -20,7 +20,10 @@ from affectstream.multimodal.training.whole import draft, write_text
 from affectstream.multimodal.types import DIMENSIONS
 
 RESULTS = {"test": "results", "val": "validation"}  # names of tables and pictures
-FROM = ("--weights", {"type": Path, "metavar": "FILE", "help": "a .safetensors file, in place of the run's own weights"})
+FROM = (
+    "--weights",
+    {"type": Path, "metavar": "FILE", "help": "a .safetensors file, in place of the run's own weights"},
+)
 
 
 def fit(arguments: list[str]) -> int:
@@ -59,7 +62,10 @@ def predict(arguments: list[str]) -> int:
     """Write what a run's networks say of every sample of a part to ``predictions.csv``."""
     part = ("--part", {"choices": ("train", "val", "test"), "default": "test", "help": "of each fold (default: test)"})
     asked = Asked(
-        "predict", "Write what a run's networks say, a row for each sample, to predictions.csv.", arguments, (FROM, part)
+        "predict",
+        "Write what a run's networks say, a row for each sample, to predictions.csv.",
+        arguments,
+        (FROM, part),
     )
     folds, said = _answers(asked, asked.config["part"])
     path = asked.out / "predictions.csv"

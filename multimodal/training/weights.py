@@ -25,7 +25,9 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises FileNotFoundError if there is none, ValueError for a file that is none.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"there are no weights at {path}; wanted a .safetensors file, such as fold-00/weights.safetensors")
+        raise FileNotFoundError(
+            f"there are no weights at {path}; wanted a .safetensors file, such as fold-00/weights.safetensors"
+        )
     try:
         with safe_open(path, "pt") as file:
             about = json.loads((file.metadata() or {}).get("about", "{}"))
