@@ -87,10 +87,7 @@ def write_affectnet_lists(folder: Path, rng: np.random.Generator, count: int = 3
             path = f"{k % 5}/{name}{k:05x}.JPG"
             points = ";".join(str(v) for v in rng.uniform(0, 40, 136).round(2))
             rows.append(dict(zip(columns.split(","), (path, *box, points, str(k % 11), valence, arousal), strict=True)))
-            picture(folder / "Manually_Annotated_Images" / path.replace("JPG", "jpg"), rng, 48, 44)
-            (folder / "Manually_Annotated_Images" / path.replace("JPG", "jpg")).rename(
-                folder / "Manually_Annotated_Images" / path
-            )
+            picture(folder / "Manually_Annotated_Images" / path, rng, 48, 44)
         with (folder / "Manually_Annotated_file_lists" / f"{name}.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, columns.split(","))
             if name == "training":  # some copies of validation.csv begin with a face
@@ -218,9 +215,13 @@ def write_emotic(folder: Path, rng: np.random.Generator, pictures: int = 16) -> 
     return written
 
 
+def _rated(ratings: NDArray[np.float64]) -> list[dict[str, Any]]:
+    return [{"valence": ratings[0], "arousal": ratings[1], "dominance": ratings[2]}]
+
+
 def _person(part: str, box: list[int], words: list[str], ratings: NDArray[np.float64]) -> dict[str, Any]:
     named = [{"categories": cells(words)}]
-    rated = [dict(zip(("valence", "arousal", "dominance"), ratings, strict=True))]
+    rated = _rated(ratings)
     last = {"gender": "Female", "age": "Adult"}
     body = np.array([box], float)
     if part == "train":
@@ -230,10 +231,7 @@ def _person(part: str, box: list[int], words: list[str], ratings: NDArray[np.flo
             "annotations_continuous": structs(rated),
         } | last
     each = [{"categories": cells(words[:1])}, {"categories": cells(words[1:])}]
-    apart = [
-        {name: min(10.0, max(1.0, round(value + d))) if value == value else value for name, value in rated[0].items()}
-        for d in (-1, 1)
-    ]
+    apart = [_rated(np.clip(np.round(ratings + d), 1, 10))[0] for d in (-1, 1)]
     return {
         "body_bbox": body,
         "annotations_categories": structs(each),
