@@ -30,6 +30,7 @@ def write_ferplus(folder: Path, rng: np.random.Generator, count: int = 24) -> di
     """``ferplus_{train,val,test}.npz``; the first face of each part has votes for unknown and not-a-face only."""
     written = {}
     for part in ("train", "val", "test"):
+        count += 1
         votes = rng.multinomial(10, [0.1] * 10, count).astype(np.uint8)
         votes[0] = [0] * 8 + [7, 3]
         image = rng.integers(0, 256, (count, 48, 48)).astype(np.uint8)
@@ -118,7 +119,7 @@ def write_affwild2(
 ) -> dict[str, dict[str, tuple[str, list[list[float]]]]]:
     """Label files of three tasks and ``cropped_aligned``: part and lines of each video, by task and video.
 
-    Of the pictures, the third is missing and there is one more than lines. The second frame has no arousal, of the fourth
+    Of the pictures, the third is missing and there are two more than lines, one of them numbered 0. The second frame has no arousal, of the fourth
     nothing is known, the fifth has no expression and one action unit unknown. Action units end a line early. Videos have
     other people, left and right, and one is in other parts for other tasks.
     """
@@ -152,7 +153,7 @@ def write_affwild2(
         written[("va", "expr", "au")[task]] = files
     for video in {video for videos in parts for video in videos}:
         late = "cropped_aligned_new_50_vids" if video == "4-30-1920x1080" else "cropped_aligned"
-        for number in {*range(1, frames + 2)} - {3}:
+        for number in {*range(frames + 2)} - {3}:
             picture(folder / late / video / f"{number:05d}.jpg", rng, 28, 28)
     return written
 

@@ -259,9 +259,9 @@ def test_ferplus(tmp_path: Path, rng: np.random.Generator) -> None:
         arrays = {**file, "votes": written["val"]}
     np.savez(tmp_path / "ferplus_val.npz", **arrays)
     one, whole = FerPlus(tmp_path, "val"), FerPlus(tmp_path)
-    assert (len(one), len(whole), whole.part.tolist()) == (24, 72, ["train"] * 24 + ["val"] * 24 + ["test"] * 24)
+    assert (len(one), len(whole), whole.part.tolist()) == (26, 78, ["train"] * 25 + ["val"] * 26 + ["test"] * 27)
     assert one.labels == files.FERPLUS[:8]
-    np.testing.assert_array_equal(whole.image[24:48], one.image)
+    np.testing.assert_array_equal(whole.image[25:51], one.image)
     np.testing.assert_array_equal(one.votes, written["val"])
     np.testing.assert_allclose(one.share[1], [0, 0.75, 0.25, 0, 0, 0, 0, 0])
     np.testing.assert_allclose(
