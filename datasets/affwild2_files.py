@@ -90,7 +90,9 @@ def pictures(folder: Path, video: str) -> tuple[Path, NDArray[np.int64]]:
         if (faces / video).is_dir():
             with os.scandir(faces / video) as entries:
                 stems = [entry.name.removesuffix(".jpg") for entry in entries if entry.name.endswith(".jpg")]
-            return faces / video, np.array(sorted(int(stem) for stem in stems if stem.isdecimal() and int(stem)), np.int64)
+            return faces / video, np.array(
+                sorted(int(stem) for stem in stems if stem.isdecimal() and int(stem)), np.int64
+            )
     raise FileNotFoundError(
         f"{folder} has labels of the video {video}, but no cropped_aligned/{video}; unpack its pictures, or make an empty folder of "
         "that name to go without"

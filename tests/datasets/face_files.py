@@ -248,12 +248,13 @@ def write_fer2013(
     """``fer2013.csv`` and ``fer2013new.csv``: usage, emotion, picture and votes of each row; no votes but for NF is no face.
 
     The last picture of each part but the first is a copy of the first of all, the one before the last its mirror image. The
-    third of each part is no face, and from the tenth on the pictures' names in the new file are one behind their rows.
+    third of each part is no face, the fourth may be one or none but has no expression, and from the tenth on the pictures' names in the new file are one behind their rows.
     """
     written = []
     for usage in ("Training", "PublicTest", "PrivateTest"):
         for k in range(count):
-            votes = rng.multinomial(10, [0.12] * 8 + [0.04, 0]) if k != 2 else np.array([0] * 9 + [10])
+            votes = rng.multinomial(10, [0.12] * 8 + [0.04, 0])
+            votes = np.array([0] * 9 + [10]) if k == 2 else np.array([0] * 8 + [4, 5]) if k == 3 else votes
             image = rng.integers(0, 256, (48, 48)).astype(np.uint8)
             if usage != "Training" and k >= count - 2:
                 image = written[0][2] if k == count - 1 else written[0][2][:, ::-1]
