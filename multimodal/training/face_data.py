@@ -191,7 +191,7 @@ class FaceData(CorpusData):
     def check(self, network: nn.Module) -> None:
         """Raises ValueError for a network that is none of faces, or wants other crops."""
         if not isinstance(network, FaceNetwork):
-            raise ValueError(f"the network is a {type(network).__name__}; FaceData wants a FaceNetwork")
+            raise ValueError(f"the network is a {type(network).__name__}; FaceData wants a FaceNetwork")  # noqa: TRY004
         got, wanted = network.contract, (self.contract.side, self.contract.channels)
         if got != wanted:
             raise ValueError(
