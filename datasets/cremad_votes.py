@@ -4,8 +4,8 @@ IEEE Transactions on Affective Computing 5(4), 377-390. Licence ODbL 1.0, conten
 share an adapted database under the same terms. About ten people judged every clip in each of the three ways. No
 pictures or sounds are read.
 
-Read from ``cremad_votes.csv.gz`` with one row a clip: ``clip``, ``actor``, ``role`` (train, val or test; no actor is
-in two), ``sentence``, ``intended``, ``level``, and counts ``voice_A`` ... ``av_S``, one column for each way and emotion.
+Read from ``cremad_votes.csv.gz`` with one row a clip: ``clip``, ``actor``, ``role`` (train, val or test; no actor is in
+two), ``sentence``, ``intended``, ``level``, and counts ``voice_A`` ... ``av_S``, one column for each way and emotion.
 """
 
 import csv
@@ -29,13 +29,13 @@ EMOTION_VAD = TERM_MEAN[[EXPRESSIONS.index(name) for name in EMOTIONS]].astype(n
 
 
 class CremadVotes(Corpus):
-    """Some splits of the votes, or without any named the whole, as a :class:`Corpus`; ``part`` says of which each clip is.
+    """Some splits of the votes, or all if none is named, as a :class:`Corpus`.
 
     The signal is the counts (2, 6) float32 of those who only heard and of those who only saw; the target is the shares
-    (6,) of those who did both, over :data:`EMOTIONS`, and its derived VAD; the subject is the actor, the trial the clip.
-    ``votes`` maps each of :data:`WAYS` to counts (n, 6); ``vad`` (n, 3) is derived from "av"; ``actor`` and ``clip`` (n,).
-    Raises FileNotFoundError if ``folder`` does not hold the table, ValueError if it is another table, if a clip was
-    not judged, or if a split is empty.
+    (6,) of those who did both, over :data:`EMOTIONS`, and its derived VAD; the subject is the actor, the trial the
+    clip. ``votes`` maps each of :data:`WAYS` to counts (n, 6); ``vad`` (n, 3) is derived from "av"; ``actor`` and
+    ``clip`` (n,). Raises FileNotFoundError if ``folder`` does not hold the table, ValueError if it is another table, if
+    a clip was not judged, or if a split is empty.
     """
 
     ABOUT: ClassVar[About] = About(
