@@ -166,9 +166,10 @@ def _stretches(file: Path, raw: "BaseRaw", labels: Mapping[str, str] | None) -> 
     ]
     if not kept:
         wanted = "of any description" if labels is None else f"described as one of {list(labels)}"
+        there = sorted({text for *_, text in found})
         raise ValueError(
-            f"{file} has no annotation that lasts, {wanted}, in a good stretch, but {sorted({text for *_, text in found})};"
-            " annotate from when to when each label holds"
+            f"{file} has no annotation that lasts, {wanted}, in a good stretch, but {there}; annotate from when to when "
+            "each label holds"
         )
     return kept
 

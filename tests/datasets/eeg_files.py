@@ -165,7 +165,8 @@ def write_annotated(
     signals = []
     for subject in range(1, subjects + 1):
         data = rng.normal(0, 1e-5, (len(EPOC14) + 1, trials * 256 + 64))
-        info = mne.create_info([*EPOC14, "ECG"], 128.0, ["eeg"] * len(EPOC14) + ["ecg"])
+        kinds = ["eeg"] * len(EPOC14) + ["ecg"]
+        info = mne.create_info([*EPOC14, "ECG"], 128.0, kinds)  # pyright: ignore[reportArgumentType]
         raw = mne.io.RawArray(data, info, first_samp=384, verbose="error")
         onset = [2.0 * k for k in range(trials)]
         text = [("calm", "tense")[k % 2] for k in range(trials)]

@@ -466,14 +466,14 @@ def test_recordings_without_trials_are_refused(tmp_path: Path) -> None:
     eeg_files.write_annotated(tmp_path, np.random.default_rng(0), subjects=1, trials=2)
     with pytest.raises(FileNotFoundError, match=r"no ratings at .*nowhere.csv; wanted a CSV"):
         Annotated(tmp_path, ratings=tmp_path / "nowhere.csv")
-    with pytest.raises(ValueError, match="no annotation that lasts, described as one of .'beep'.*'calm'"):
+    with pytest.raises(ValueError, match=r"no annotation that lasts, described as one of .'beep'.*'calm'"):
         Annotated(tmp_path, labels={"beep": "surprise"})
     with pytest.raises(ValueError, match="no stretch is annotated 'joy'"):
         Annotated(tmp_path, labels={"calm": "calm", "joy": "joy"})
     with pytest.raises(ValueError, match=r"_raw.fif has no electrodes \['Cz'\], but \['AF3'"):
         Annotated(tmp_path, electrodes=("Cz",))
     (tmp_path / "sub-02_raw.fif").write_bytes(b"no such thing")
-    with pytest.raises(ValueError, match="sub-02_raw.fif cannot be read as a recording"):
+    with pytest.raises(ValueError, match=r"sub-02_raw.fif cannot be read as a recording"):
         Annotated(tmp_path)
 
 
