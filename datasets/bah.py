@@ -9,8 +9,8 @@ of its own, and the names of videos have spaces. The repository of the authors h
 people, 1,118 videos) in ``dataset-splits/video-level/BAH_DB/split-0``; of an older copy, put them and its ``Videos``
 there.
 
-No participant is in two parts. The labels of frames, of which a sixth are marked, are not read: they come in files of
-another form. Ambivalence is no point in valence and arousal: ``vad`` is unknown.
+No participant is in two parts. The labels of frames, of which a sixth are marked, are not read: how their
+files are laid out is not documented. Ambivalence is no point in valence and arousal: ``vad`` is unknown.
 """
 
 from pathlib import Path, PurePosixPath
@@ -25,7 +25,7 @@ class Bah(Corpus):
     """BAH as a :class:`Corpus`, in the order of its lists: the subject is the participant, the trial the video.
 
     A signal is the path of a video; ``present`` (n, 1) says whether ambivalence or hesitancy is anywhere in it, and
-    ``transcript`` (n,) what was said, as a machine heard it.
+    ``transcript`` (n,) what was said.
 
     Raises FileNotFoundError if ``folder`` does not hold the corpus; ValueError for a line of another form, a video that
     is listed twice, and a participant who is in two parts.
