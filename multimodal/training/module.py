@@ -144,8 +144,9 @@ class AffectModule(LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         return self._logged("train", batch, self.network(**batch.inputs))
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        if self.averaged is not None and self.global_step > int(self.averaged.n_averaged):
+    def optimizer_step(self, *arguments: Any, **settings: Any) -> None:
+        super().optimizer_step(*arguments, **settings)
+        if self.averaged is not None:
             self.averaged.update_parameters(self.network)
 
     def validation_step(self, batch: Batch, _: int) -> None:
