@@ -13,6 +13,7 @@ VERBS = {
         "learn a person's EEG from rated stretches of a recording",
     ),
     "fit": ("affectstream.multimodal.training.fit", "train networks on a corpus, fold by fold, as a preset says"),
+    "datasets": ("affectstream.multimodal.commands.datasets", "list the corpora: terms, where to ask, which are here"),
     "dynamics": ("affectstream.multimodal.commands.dynamics", "replay a quarrel of 25 turns with and without a state"),
 }
 
