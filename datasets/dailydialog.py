@@ -4,10 +4,10 @@ Licence CC BY-NC-SA 4.0: not for profit, and what is made of it under the same t
 with its three inner archives unpacked: ``train/dialogues_train.txt``, one dialogue a line, every utterance closed by
 ``__eou__``; ``train/dialogues_emotion_train.txt``, one number an utterance; the same for ``validation`` and ``test``.
 
-Traps. Four in five utterances have no emotion, which is not scored in what papers print. Nobody is named: two people take
-turns, and that is all. The official parts share dialogues, word for word or but for a comma, so a test on the official
-split partly asks for what was learnt by heart: ``repeated`` marks them. In some copies a dialogue and its numbers differ
-in length; which number is whose cannot be known then, so none is given.
+Traps. Four in five utterances have no emotion, which is not scored in what papers print. Nobody is named: the files do not
+say whose turn it is. The official parts share dialogues, word for word or but for a comma, so a test on the official split
+partly asks for what was learnt by heart: ``repeated`` marks them. In some copies a dialogue and its numbers differ in
+length; which number is whose cannot be known then, so none is given.
 """
 
 import hashlib

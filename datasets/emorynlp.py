@@ -3,7 +3,7 @@
 Licence Apache-2.0 for the annotation; the lines are those of a television series, whose owners gave no licence. Read from
 ``json/emotion-detection-{trn,dev,tst}.json`` as shipped (episodes, their scenes, their utterances with ``transcript``,
 ``speakers`` and ``emotion``); or, where these are not there, from the tables that MELD's repository made of them,
-``emorynlp_{train,dev,test}_final.csv``. The tables hold 9,489 of the utterances, those whose time was found.
+``emorynlp_{train,dev,test}_final.csv``. The tables hold 9,489 of the utterances, with times.
 
 Traps. The seven are those of the feeling wheel: joyful, mad, sad, scared and neutral have names elsewhere, peaceful and
 powerful have none. A scene's number starts anew with every episode. An utterance may have several speakers. The scenes are
