@@ -75,7 +75,7 @@ def _lines(known: Mapping[str, About], found: Mapping[str, Found], width: int) -
         (about.modality, (about.name, about.what, about.licence, "yes" if about.shipped else "no", about.access))
         for about in known.values()
     ]
-    name = max(len(row[0]) for _, row in rows)
+    name = max(len(row[0]) for row in (HEAD, *(row for _, row in rows)))
     rest = max(width, 80) - name - len("weights") - 2 * (len(HEAD) - 1)
     widths = (name, rest * 2 // 5, rest // 5, len("weights"), rest - rest * 2 // 5 - rest // 5)
     yield from _cells(HEAD, widths)
