@@ -144,7 +144,9 @@ def _compare(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tenso
             for names, what in ((missing, "missing"), (further, "too many"))
             if names
         ]
-        raise ValueError(f"{path} has the tensors of another network ({'; '.join(said)}); wanted a MaxViT of this size")
+        raise ValueError(
+            f"{path} has the tensors of another network (by our names, {'; '.join(said)}); wanted a MaxViT of this size"
+        )
     for name in sorted(trunk):
         if found[name].shape != wanted[name].shape:
             got, shape = tuple(found[name].shape), tuple(wanted[name].shape)
