@@ -138,7 +138,7 @@ def _train_one(data: AffectData, fold: Fold, k: int, plan: Plan, say: Callable[[
     module.seed = data.seed + k
     data.check(module.network)
     data.choose(fold)
-    module.prepare(data.look())
+    module.prepare(data.look(), data.classes, data.marks)
     best = Best()
     callbacks: list[Callback] = [best, Resume(folder, plan.save_every)]
     if data.validates:
