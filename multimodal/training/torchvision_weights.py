@@ -83,13 +83,15 @@ def begin(network: FaceNetwork, path: Path) -> None:
     wanted = network.state_dict()
     _compare(path, found, wanted)
     taken = {name: tensor for name, tensor in found.items() if name.startswith("trunk.")}
-    head = {name: tensor for name, tensor in found.items() if name.startswith("head.") and name not in _CALIBRATION}
-    shapes = {name: tensor.shape for name, tensor in wanted.items() if name.startswith("head.")}
-    if {name: tensor.shape for name, tensor in head.items()} == {
-        n: s for n, s in shapes.items() if n not in _CALIBRATION
-    }:
+    head, ours = _head(found), _head(wanted)
+    if head.keys() == ours.keys() and all(head[name].shape == ours[name].shape for name in head):
         taken |= head
     network.load_state_dict({**wanted, **taken})
+
+
+def _head(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What is learnt of the head."""
+    return {name: tensor for name, tensor in tensors.items() if name.startswith("head.") and name not in _CALIBRATION}
 
 
 def _renamed(name: str) -> str:
