@@ -23,6 +23,7 @@ from affectstream.multimodal.training.data import Split
 from affectstream.multimodal.training.export import run_card, to_onnx, write_checkpoint
 from affectstream.multimodal.training.face_augment import Augment, find_points, published, whole_points
 from affectstream.multimodal.training.samples import Batch, Index, Samples
+from affectstream.multimodal.training.torchvision_weights import begin
 from affectstream.multimodal.training.whole import draft
 from affectstream.multimodal.types import Facts
 
@@ -198,6 +199,12 @@ class FaceData(CorpusData):
                 f"the network takes crops of {got[0]} px with {got[1]} channels; the data's contract makes {wanted[0]} px with "
                 f"{wanted[1]}; set data.contract or model.network"
             )
+
+    def begin(self, network: nn.Module, path: Path) -> None:
+        """From ours, from torchvision's ImageNet weights or from CAGE's file, as
+        :func:`affectstream.multimodal.training.torchvision_weights.begin` has it."""
+        assert isinstance(network, FaceNetwork)  # check has seen to it
+        begin(network, path)
 
     def export(self, network: nn.Module, held: str, path: Path, figures: dict[str, Any]) -> None:
         assert isinstance(network, FaceNetwork)  # check has seen to it
