@@ -5,9 +5,7 @@ from collections.abc import Iterable
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torchvision.transforms import v2
 
 from affectstream.encoders.face.crop import TEMPLATE, CropContract, crop, face_matrix
 from affectstream.encoders.face.detect import Detector
@@ -85,26 +83,67 @@ class Augment:
         return out
 
 
-# CAGE's list for its combined and its valence-arousal networks (Wagner et al. 2024, arXiv 2404.14975), on uint8 crops.
-_CAGE = v2.Compose(
-    [
-        v2.RandomHorizontalFlip(0.5),
-        v2.RandomGrayscale(0.01),
-        v2.RandomRotation(10),  # pyright: ignore[reportArgumentType] (a number is a range, as documented)
-        v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.1),
-        v2.RandomPerspective(distortion_scale=0.2, p=0.5),
-        v2.ToDtype(torch.float32, scale=True),
-    ]
-)
-# On standardised values there, with noise of mean 0 and sd 1; the same noise here is about the ImageNet mean and sd.
-_ERASE = v2.RandomErasing(p=0.5, scale=(0.02, 0.2), ratio=(0.3, 3.3), value="random")
-_MEAN, _SD = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+GREY = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
+_MEAN, _SD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)  # ImageNet
 
 
-def published(picture: NDArray[np.uint8], seed: int) -> NDArray[np.float32]:
-    """An RGB crop (side, side, 3) uint8 varied as CAGE's training does, by ``seed`` alone: (side, side, 3), about [0, 1]."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        varied = _CAGE(torch.from_numpy(picture).permute(2, 0, 1))
-        erased = _ERASE((varied - _MEAN) / _SD) * _SD + _MEAN
-    return erased.permute(1, 2, 0).numpy()
+def published(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """An RGB crop (side, side, 3) uint8 varied as CAGE varies those of its combined and its valence-arousal networks (Wagner et
+    al. 2024, arXiv 2404.14975): flip, grey, rotation, colours, perspective, and a part replaced by noise.
+
+    As torchvision does each of them, but the flip, the rotation and the perspective are one warp, and brightness, contrast and
+    saturation one matrix: a sixth of the time. So colours are changed before the corners turn black, and values are cut to
+    their range once.
+    """
+    side = picture.shape[0]
+    if rng.random() < 0.01:
+        picture = np.repeat((picture @ GREY + 0.5).astype(np.uint8)[..., None], 3, 2)
+    factors = rng.uniform(0.8, 1.2, 3)
+    picture = coloured(picture, *factors.tolist(), hue=rng.uniform(-0.1, 0.1))
+    flip, angle = rng.random() < 0.5, rng.uniform(-10, 10)
+    reach = int(0.2 * (side // 2)) + 1
+    inward = rng.integers(0, reach, (4, 2)) if rng.random() < 0.5 else np.zeros((4, 2))
+    picture = np.asarray(cv2.warpPerspective(picture, turned(side, flip, angle, inward), (side, side)), np.uint8)
+    if rng.random() < 0.5:
+        _erase(picture, rng)
+    return picture
+
+
+def coloured(
+    picture: NDArray[np.uint8], brightness: float, contrast: float, saturation: float, *, hue: float
+) -> NDArray[np.uint8]:
+    """``picture`` (H, W, 3) with its colours multiplied, drawn from its mean grey, drawn from their own grey, and turned by ``hue``
+    of a full circle; 1, 1, 1 and 0 change nothing."""
+    mean = float(np.asarray(cv2.mean(picture)[:3]) @ GREY)
+    own = saturation * np.eye(3) + (1 - saturation) * np.tile(GREY, (3, 1))
+    matrix = np.c_[brightness * contrast * own, np.full(3, brightness * (1 - contrast) * mean)]
+    mixed = np.asarray(cv2.transform(picture, matrix), np.uint8)
+    turned = cv2.cvtColor(mixed, cv2.COLOR_RGB2HSV_FULL)
+    turned[..., 0] += np.uint8(round(hue * 256) % 256)  # the hue is a byte, and goes round as one
+    return np.asarray(cv2.cvtColor(turned, cv2.COLOR_HSV2RGB_FULL), np.uint8)
+
+
+def turned(side: int, flip: bool, angle: float, inward: NDArray[np.number]) -> NDArray[np.float64]:
+    """The (3, 3) matrix that mirrors a square picture of ``side`` pixels if ``flip``, turns it by ``angle`` degrees against the
+    clock, and moves its corners (top left, top right, bottom right, bottom left) ``inward`` (4, 2) pixels along x and y."""
+    last = side - 1
+    mirror = np.array([[-1.0, 0, last], [0, 1, 0], [0, 0, 1]]) if flip else np.eye(3)
+    rotation = np.vstack([cv2.getRotationMatrix2D((last / 2, last / 2), angle, 1), [0, 0, 1]])
+    corners = np.array([[0, 0], [last, 0], [last, last], [0, last]], np.float32)
+    signs = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
+    perspective = cv2.getPerspectiveTransform(corners, (corners + signs * inward).astype(np.float32))
+    return perspective @ rotation @ mirror
+
+
+def _erase(picture: NDArray[np.uint8], rng: np.random.Generator) -> None:
+    """Replace a part, 2 to 20 % of the area and .3 to 3.3 times as high as wide, by noise of ImageNet's mean and sd, in place."""
+    height, width = picture.shape[:2]
+    for _ in range(10):
+        area = rng.uniform(0.02, 0.2) * height * width
+        ratio = math.exp(rng.uniform(math.log(0.3), math.log(3.3)))
+        h, w = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if h < height and w < width:
+            y, x = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
+            noise = rng.standard_normal((h, w, 3), np.float32) * _SD + _MEAN
+            picture[y : y + h, x : x + w] = (np.clip(noise, 0, 1) * 255).astype(np.uint8)
+            return

@@ -59,8 +59,7 @@ class Pictures(Samples):
 
     def inputs(self, index: Index, epoch: int | None) -> dict[str, Tensor]:
         crops = torch.from_numpy(np.stack([self._crop(int(k), epoch) for k in index])).permute(0, 3, 1, 2)
-        batch = crops.float() if crops.is_floating_point() else crops.float().div_(255)
-        return {"crops": batch.contiguous(memory_format=torch.channels_last)}
+        return {"crops": crops.float().div_(255).contiguous(memory_format=torch.channels_last)}
 
     def batch(self, index: Index, epoch: int | None) -> Batch:
         batch = super().batch(index, epoch)
@@ -77,8 +76,8 @@ class Pictures(Samples):
     def _gentle(self, epoch: int) -> bool:
         return self.gentle_from is not None and epoch >= self.gentle_from
 
-    def _crop(self, k: int, epoch: int | None) -> NDArray[Any]:
-        """Sample ``k`` as (side, side, C), uint8, or float in [0, 1]."""
+    def _crop(self, k: int, epoch: int | None) -> NDArray[np.uint8]:
+        """Sample ``k`` as (side, side, C)."""
         image = self.corpus.signal(int(self.kept[k]))
         assert isinstance(image, np.ndarray)
         picture, points = np.asarray(image, np.uint8), None if self.points is None else self.points[k]
@@ -88,7 +87,7 @@ class Pictures(Samples):
             return Augment(self.contract, rng, spoil=0.3 if self._gentle(epoch) else 1.0)(picture, at)
         framed = framed_crop(picture, points, self.contract)
         if epoch is not None and self.variation == "cage":
-            return published(framed, int(np.random.SeedSequence([self.seed, epoch, k]).generate_state(1)[0]))
+            return published(framed, np.random.default_rng([self.seed, epoch, k]))
         return framed
 
 
