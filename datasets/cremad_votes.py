@@ -4,19 +4,19 @@ IEEE Transactions on Affective Computing 5(4), 377-390. Licence ODbL 1.0, conten
 share an adapted database under the same terms. About ten people judged every clip in each of the three ways. No
 pictures or sounds are read.
 
-Read from ``cremad_votes.csv.gz`` with one row a clip: ``clip``, ``actor``, ``role`` (train, val or test; no actor is
-in two), ``sentence``, ``intended``, ``level``, and counts ``voice_A`` ... ``av_S``, one column for each way and emotion.
+Read from ``cremad_votes.csv.gz`` with one row a clip: ``clip``, ``actor``, ``role`` (train, val or test; no actor is in
+two), ``sentence``, ``intended``, ``level``, and counts ``voice_A`` ... ``av_S``, one column for each way and emotion.
 """
 
 import csv
 import gzip
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.datasets.base import Sample, Target
+from affectstream.datasets.base import About, Corpus
 from affectstream.multimodal.terms import EXPRESSIONS, TERM_MEAN, expected_vad
 
 Split = Literal["train", "val", "test"]
@@ -28,35 +28,49 @@ LETTERS = "ADFHNS"
 EMOTION_VAD = TERM_MEAN[[EXPRESSIONS.index(name) for name in EMOTIONS]].astype(np.float32)
 
 
-class CremadVotes:
-    """One or more splits of the votes, as a sequence of :class:`Sample`.
+class CremadVotes(Corpus):
+    """Some splits of the votes, or all if none is named, as a :class:`Corpus`.
 
-    The signal is the counts (2, 6) of those who only heard and of those who only saw; the target is the shares
-    (6,) of those who did both, over :data:`EMOTIONS`, and its derived VAD; the subject is the actor. ``votes`` maps
-    each of :data:`WAYS` to counts (n, 6); ``vad`` (n, 3) is derived from "av"; ``actor`` and ``clip`` (n,).
-    Raises FileNotFoundError if ``folder`` does not hold the table, ValueError if it is another table, if a clip was
-    not judged, or if a split is empty.
+    The signal is the counts (2, 6) float32 of those who only heard and of those who only saw; the target is the shares
+    (6,) of those who did both, over :data:`EMOTIONS`, and its derived VAD; the subject is the actor, the trial the
+    clip. ``votes`` maps each of :data:`WAYS` to counts (n, 6); ``vad`` (n, 3) is derived from "av"; ``actor`` and
+    ``clip`` (n,). Raises FileNotFoundError if ``folder`` does not hold the table, ValueError if it is another table, if
+    a clip was not judged, or if a split is empty.
     """
 
+    ABOUT: ClassVar[About] = About(
+        "CREMA-D votes",
+        "audio-visual",
+        "votes of listeners, viewers and both on 7,442 acted clips; six emotions; no media",
+        "ODbL 1.0, contents DbCL 1.0",
+        f"made of github.com/CheyneyComputerScience/CREMA-D; {FILE} as docs/DATASETS.md says",
+        (FILE,),
+        shipped=True,
+    )
+
     def __init__(self, folder: Path, *splits: Split) -> None:
+        self.ABOUT.require(folder)
         path = folder / FILE
         table = _read(path)
         for split in splits:
             if not any(row["role"] == split for row in table):
                 raise ValueError(f"{path} has no clips of split {split!r}; wanted train, val or test")
-        rows = [row for row in table if row["role"] in splits]
+        rows = [row for row in table if not splits or row["role"] in splits]
         self.clip: NDArray[np.str_] = np.array([row["clip"] for row in rows])
         self.actor: NDArray[np.str_] = np.array([row["actor"] for row in rows])
         self.votes: dict[str, NDArray[np.float32]] = {way: _counts(rows, way, path) for way in WAYS}
-        self.share: NDArray[np.float32] = shares(self.votes["av"])
-        self.vad: NDArray[np.float32] = derived_vad(self.share)
+        share = shares(self.votes["av"])
+        super().__init__(
+            self.actor,
+            trial=self.clip,
+            part=[row["role"] for row in rows],
+            vad=derived_vad(share),
+            labels=EMOTIONS,
+            share=share,
+        )
 
-    def __len__(self) -> int:
-        return len(self.clip)
-
-    def __getitem__(self, index: int) -> Sample:
-        signal = np.stack([self.votes["voice"][index], self.votes["face"][index]])
-        return Sample(signal, Target(self.vad[index], self.share[index]), str(self.actor[index]))
+    def signal(self, index: int) -> NDArray[np.float32]:
+        return np.stack([self.votes["voice"][index], self.votes["face"][index]])
 
 
 def shares(votes: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -91,8 +105,6 @@ def sampling_variance(share: NDArray[np.floating], count: NDArray[np.floating]) 
 
 
 def _read(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise FileNotFoundError(f"no CREMA-D votes at {path}; wanted a folder with {FILE} as docs/DATASETS.md says")
     with gzip.open(path, "rt", newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         wanted = {"clip", "actor", "role"} | {f"{way}_{letter}" for way in WAYS for letter in LETTERS}

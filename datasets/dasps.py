@@ -12,9 +12,11 @@ four of the 276 valences lie above the middle of the scale, and 158 of the arous
 """
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
+from affectstream.datasets.base import About
 from affectstream.datasets.eeg import Trial, Trials, from_scale, named, volts
 from affectstream.multimodal.montages import EPOC14
 
@@ -29,6 +31,15 @@ class Dasps(Trials):
     Dominance is unknown, and there is no baseline. Raises FileNotFoundError if ``folder`` holds none of the files;
     ValueError, on reading, for one that is not as published.
     """
+
+    ABOUT: ClassVar[About] = About(
+        "DASPS",
+        "eeg",
+        "EEG of 23 people in six frightening situations; valence and arousal from 1 to 9, Hamilton anxiety score",
+        "free to download, no licence given",
+        "IEEE DataPort; 'Raw data.mat'",
+        ("S[0-9][0-9].mat",),
+    )
 
     def __init__(self, folder: Path) -> None:
         files = sorted(folder.glob("S[0-9][0-9].mat"))

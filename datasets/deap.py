@@ -14,10 +14,11 @@ is let through.
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from affectstream.datasets.base import About
 from affectstream.datasets.eeg import Trial, Trials, from_scale, named, read_mat, volts
 from affectstream.multimodal.montages import DEAP32
 
@@ -38,6 +39,15 @@ class Deap(Trials):
     Raises FileNotFoundError if ``folder`` holds none of its files; ValueError, on reading, for one that is not as
     published or that wants to run something.
     """
+
+    ABOUT: ClassVar[About] = About(
+        "DEAP",
+        "eeg",
+        "EEG of 32 people, each watching 40 music videos; valence, arousal, dominance and liking from 1 to 9",
+        "its own agreement, signed; no passing on",
+        "the owners' form, Queen Mary University of London; data_preprocessed_python or data_preprocessed_matlab",
+        ("s[0-9][0-9].[dm]at",),
+    )
 
     def __init__(self, folder: Path) -> None:
         files = sorted(folder.glob("s[0-9][0-9].dat")) or sorted(folder.glob("s[0-9][0-9].mat"))
@@ -66,7 +76,7 @@ def read_arrays(path: Path) -> Any:
             return _ArraysOnly(file, encoding="latin1").load()
         except Exception as error:  # a broken pickle raises whatever its bytes lead to
             raise ValueError(
-                f"{path} is no pickle of arrays ({error}); do not open it by other means, and download DEAP again"
+                f"{path} is no pickle of arrays ({error}); do not open it by other means, and download it again"
             ) from error
 
 

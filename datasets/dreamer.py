@@ -11,11 +11,12 @@ It is one file, and scipy reads files whole: reckon with 2 GB while it is opened
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from affectstream.datasets.base import About
 from affectstream.datasets.eeg import Trial, Trials, from_scale, named, read_mat, volts
 from affectstream.multimodal.montages import EPOC14
 
@@ -29,6 +30,15 @@ class Dreamer(Trials):
     ``path`` is ``DREAMER.mat`` or its folder. Raises FileNotFoundError if it is not there; ValueError for one that is
     not as published.
     """
+
+    ABOUT: ClassVar[About] = About(
+        "DREAMER",
+        "eeg",
+        "EEG of 23 people, each watching 18 film clips; valence, arousal and dominance from 1 to 5",
+        "on request; no passing on",
+        "Zenodo, record 546113",
+        ("DREAMER.mat",),
+    )
 
     def __init__(self, path: Path) -> None:
         path = path / "DREAMER.mat" if path.is_dir() else path

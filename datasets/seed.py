@@ -11,9 +11,11 @@ that knows the clip knows it, and :func:`affectstream.datasets.splits.across_ses
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
+from affectstream.datasets.base import About
 from affectstream.datasets.eeg import Trial, Trials, named, read_mat, volts
 from affectstream.multimodal.montages import SEED62
 
@@ -30,6 +32,15 @@ class Seed(Trials):
     baseline. Raises FileNotFoundError if ``folder`` does not hold the files; ValueError for one that is not as
     published.
     """
+
+    ABOUT: ClassVar[About] = About(
+        "SEED",
+        "eeg",
+        "EEG of 15 people on three days, each watching 15 film clips; negative, neutral, positive: the clip's label",
+        "its own agreement, signed; no passing on",
+        "the owners' form, BCMI, Shanghai Jiao Tong University; Preprocessed_EEG",
+        ("[0-9]*_[0-9]*.mat", "label.mat"),
+    )
 
     def __init__(self, folder: Path) -> None:
         found = [(match, path) for path in folder.glob("*.mat") if (match := _NAME.fullmatch(path.name))]

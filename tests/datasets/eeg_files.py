@@ -1,4 +1,4 @@
-"""Files in the exact form in which DEAP, DREAMER, SEED and DASPS are published: keys, nesting, dtypes, order of axes.
+"""Files in the exact form in which the EEG corpora are published: keys, nesting, dtypes, order of axes.
 
 Only their signals are short, and noise. Every writer returns what it wrote, in the units of the corpus.
 """
@@ -104,3 +104,76 @@ def dasps(path: Path, samples: int = 20, seed: int = 0) -> Arrays:
         for key, value in arrays.items():
             file[key] = value
     return arrays
+
+
+def write_seed4(
+    folder: Path, rng: np.random.Generator, subjects: int = 4, samples: int = 20
+) -> dict[tuple[str, str], Arrays]:
+    """``eeg_raw_data/1/1_20160518.mat`` and so on with ``cz_eeg1`` to ``cz_eeg24`` (62, n) float64, by subject and
+    session."""
+    written: dict[tuple[str, str], Arrays] = {}
+    for session in ("1", "2", "3"):
+        for subject in range(1, subjects + 1):
+            initials = ("cz", "ha", "hql", "ldy", "ly", "mhw")[subject % 6]
+            arrays = {f"{initials}_eeg{k}": rng.normal(0, 10, (62, samples + k % 3)) for k in range(1, 25)}
+            path = folder / "eeg_raw_data" / session / f"{subject}_2016{int(session) + 4:02}{10 + subject}.mat"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            savemat(path, arrays)
+            written[str(subject), session] = arrays
+    return written
+
+
+def write_faced(
+    folder: Path, rng: np.random.Generator, subjects: int = 4, samples: int = 40
+) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    """``Processed_data/sub000.pkl`` (28, 32, n) float64 and ``Data/sub000/After_remarks.mat``: signals, and ratings
+    (28, 12).
+
+    The ratings stand in the order of the clips; in the file, in that in which they were shown.
+    """
+    signals, ratings = [], []
+    for subject in range(subjects):
+        signals.append(rng.normal(0, 10, (28, 32, samples)))
+        ratings.append(rng.uniform(0, 7, (28, 12)).round(2))
+        shown = rng.permutation(28)
+        pickled, remarks = (folder / part for part in ("Processed_data", f"Data/sub{subject:03}"))
+        pickled.mkdir(parents=True, exist_ok=True)
+        remarks.mkdir(parents=True, exist_ok=True)
+        (pickled / f"sub{subject:03}.pkl").write_bytes(pickle.dumps(signals[-1], 4))
+        write_remarks(remarks / "After_remarks.mat", [(int(k) + 1, ratings[-1][k]) for k in shown])
+    return signals, ratings
+
+
+def write_remarks(path: Path, remarks: list[tuple[int, NDArray[np.float64]]]) -> None:
+    """``After_remark`` (28, 1) of structs, one for each clip shown and what was said of it, none if the array is
+    empty."""
+    rows = np.empty((len(remarks), 1), [(name, object) for name in ("score", "trial", "vid")])
+    for k, (clip, score) in enumerate(remarks):
+        rows[k, 0] = (score.reshape(1, -1) if score.size else np.zeros((0, 0)), float(k + 1), float(clip))
+    savemat(path, {"After_remark": rows})
+
+
+def write_annotated(
+    folder: Path, rng: np.random.Generator, subjects: int = 4, trials: int = 24, ending: str = "_raw.fif"
+) -> list[NDArray[np.float64]]:
+    """``sub-01/sub-01_raw.fif`` and so on, each 2 s calm and tense by turns at 128 Hz, EEG (n, 14) in volts.
+
+    With a marker that does not last, a bad stretch within the last trial, an ECG, and a start 3 s after the clock's.
+    """
+    import mne
+
+    signals = []
+    for subject in range(1, subjects + 1):
+        data = rng.normal(0, 1e-5, (len(EPOC14) + 1, trials * 256 + 64))
+        kinds = ["eeg"] * len(EPOC14) + ["ecg"]
+        info = mne.create_info([*EPOC14, "ECG"], 128.0, kinds)  # pyright: ignore[reportArgumentType]
+        raw = mne.io.RawArray(data, info, first_samp=384, verbose="error")
+        onset = [2.0 * k for k in range(trials)]
+        text = [("calm", "tense")[k % 2] for k in range(trials)]
+        marks = mne.Annotations([*onset, 1.0, onset[-1] + 1], [2.0] * trials + [0, 0.5], [*text, "beep", "BAD_blink"])
+        raw.set_annotations(marks)
+        path = folder / f"sub-{subject:02}" / f"sub-{subject:02}{ending}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        raw.save(path, verbose="error")
+        signals.append(data[: len(EPOC14)].T)
+    return signals
