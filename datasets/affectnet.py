@@ -44,7 +44,7 @@ ACCESS = "ask at mohammadmahoor.com/pages/databases/affectnet"
 class AffectNet(Corpus):
     """AffectNet as crops: (H, W, 3) RGB uint8, one-hot over the first ``classes`` of :data:`EXPRESSIONS`, dominance NaN.
 
-    With seven classes faces of contempt are left out. Without ``cache`` every start reads some 860,000 small files, which
+    With seven classes faces of contempt are left out. Without ``cache`` every start reads some 875,000 small files, which
     takes minutes; with it, a folder that need not exist, only the first does, and later ones read an index kept there, until
     a file is added to the annotations or taken away.
 

@@ -55,7 +55,7 @@ class AffWild2(Corpus):
     ABOUT: ClassVar[About] = About(
         name="Aff-Wild2",
         modality="face",
-        what="594 videos from the web, some 2.8 million faces: valence and arousal, eight expressions, twelve action units",
+        what="594 videos from the web, some 3 million frames: valence and arousal, eight expressions, twelve action units",
         licence="its own agreement, signed: research only, no passing on, of networks neither",
         access="ask at ibug.doc.ic.ac.uk/resources/aff-wild2, from a university",
         holds=("*/Train*_Set/*.txt", "*/Validation_Set/*.txt", "cropped_aligned"),
@@ -67,13 +67,12 @@ class AffWild2(Corpus):
             raise ValueError(f"there are no tasks; wanted one or more of {', '.join(_FOLDERS)}")
         read = {task: _task(folder, task) for task in tasks}
         held = {_base(video) for files in read.values() for video, labels in files.items() if labels.part == "val"}
-        names = sorted({video for files in read.values() for video in files})
+        self.videos: tuple[str, ...] = tuple(sorted({video for files in read.values() for video in files}))
         header = {"va": ("valence", "arousal"), "expr": (), "au": ()} | {k: _header(files) for k, files in read.items()}
         self._folders: dict[str, Path] = {}
-        self.videos: tuple[str, ...] = tuple(names)
         rows: list[list[NDArray[np.float32]]] = []
         frames: list[NDArray[np.int64]] = []
-        for video in names:
+        for video in self.videos:
             part = "val" if _base(video) in held else "train"
             said = {
                 task: files[video].values
@@ -88,8 +87,8 @@ class AffWild2(Corpus):
             frames.append(number[some])
         vad, share, present = (np.concatenate(column) for column in zip(*rows, strict=True))
         self.frame: NDArray[np.int64] = np.concatenate(frames)
-        self.video: NDArray[np.int64] = np.repeat(np.arange(len(names)), [len(number) for number in frames])
-        base = np.array([_base(video) for video in names])
+        self.video: NDArray[np.int64] = np.repeat(np.arange(len(frames)), [len(number) for number in frames])
+        base = np.array([_base(video) for video in self.videos])
         part = np.where(np.isin(base, sorted(held)), "val", "train")
         vad = np.hstack([vad, np.full((len(vad), 1), np.nan, np.float32)])
         super().__init__(

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Modality = Literal["face", "speech", "eeg", "text", "audio-visual"]
+Modality = Literal["face", "speech", "eeg", "text", "audio-visual", "any"]
 PARTS = ("train", "val", "test")
 
 

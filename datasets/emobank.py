@@ -8,64 +8,77 @@ Read from ``emobank.csv`` (the official split and the combined ratings), ``reade
 evokes) and ``writer.csv`` (what its writer expresses). Every sentence stands alone and has no speaker.
 """
 
-import csv
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.datasets.base import Sample, Target
+from affectstream.datasets.base import About
+from affectstream.datasets.texts import Texts, read_table
 
 Split = Literal["train", "dev", "test"]
+PARTS = {"train": "train", "dev": "val", "test": "test"}
 
 # The highest Pearson r any model can reach on the test split: square root of the labels' reliability, ICC(1, k).
 CEILING = (0.893, 0.656, 0.651)
 
 
-class EmoBank:
-    """One split of EmoBank, as a sequence of :class:`Sample` with a str signal and the sentence id as subject.
+class EmoBank(Texts):
+    """EmoBank, or one ``split`` of it, as a :class:`Corpus` of str signals with the sentence id as subject.
 
-    ``text`` (n,) sentences as published; ``vad`` (n, 3) combined ratings; ``reader`` and ``writer`` (n, 3)
+    ``text`` (n,) sentences as published, ``ids`` (n,); ``vad`` (n, 3) combined ratings; ``reader`` and ``writer`` (n, 3)
     ratings of one perspective, NaN where it has none. Raises FileNotFoundError if a file is not in
-    ``folder``, ValueError if a rating lies outside 1 to 5 or the split is empty.
+    ``folder``, ValueError if a rating lies outside 1 to 5, a row is broken or the split is empty.
     """
 
-    def __init__(self, folder: Path, split: Split) -> None:
-        rows = [row for row in _read(folder / "emobank.csv") if row["split"] == split]
+    ABOUT: ClassVar[About] = About(
+        "EmoBank",
+        "text",
+        "10,062 English sentences; valence, arousal and dominance of readers and writers",
+        "CC BY-SA 4.0",
+        "https://github.com/JULIELab/EmoBank, folder corpus",
+        ("emobank.csv", "reader.csv", "writer.csv"),
+        shipped=True,
+    )
+
+    def __init__(self, folder: Path, split: Split | None = None) -> None:
+        self.ABOUT.require(folder)
+        path = folder / "emobank.csv"
+        rows = [row for row in _read(path, "split", "text") if split in (None, row["split"])]
         if not rows:
-            raise ValueError(f"{folder / 'emobank.csv'} has no rows of split {split!r}; wanted train, dev or test")
+            raise ValueError(f"{path} has no rows of split {split!r}; wanted train, dev or test")
+        if wrong := next((row for row in rows if row["split"] not in PARTS), None):
+            raise ValueError(
+                f"{path}: sentence {wrong['id']!r} is of split {wrong['split']!r}; wanted train, dev or test"
+            )
         self.ids: tuple[str, ...] = tuple(row["id"] for row in rows)
-        self.text: tuple[str, ...] = tuple(row["text"] for row in rows)
-        self.vad: NDArray[np.float32] = np.stack([_vad(row) for row in rows])
-        self.reader = self._perspective(folder / "reader.csv")
-        self.writer = self._perspective(folder / "writer.csv")
+        self.text = tuple(row["text"] for row in rows)
+        super().__init__(
+            self.ids, part=[PARTS[row["split"]] for row in rows], vad=np.stack([_vad(row, path) for row in rows])
+        )
+        self.reader: NDArray[np.float32] = self._perspective(folder / "reader.csv")
+        self.writer: NDArray[np.float32] = self._perspective(folder / "writer.csv")
 
     def _perspective(self, path: Path) -> NDArray[np.float32]:
         """Ratings (n, 3) of one perspective in the order of ``ids``."""
-        rated = {row["id"]: _vad(row) for row in _read(path)}
+        rated = {row["id"]: _vad(row, path) for row in _read(path)}
         unknown = np.full(3, np.nan, np.float32)
         return np.stack([rated.get(i, unknown) for i in self.ids])
 
-    def __len__(self) -> int:
-        return len(self.text)
 
-    def __getitem__(self, index: int) -> Sample:
-        return Sample(self.text[index], Target(self.vad[index], np.empty(0, np.float32)), self.ids[index])
+def _read(path: Path, *further: str) -> list[dict[str, str]]:
+    return read_table(path, ("id", *further, *"VAD"))
 
 
-def _read(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file, every field a str: csv, unlike pandas, leaves a sentence that looks like NaN alone."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"no EmoBank file at {path}; wanted emobank.csv, reader.csv and writer.csv in one folder"
-        )
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _vad(row: dict[str, str]) -> NDArray[np.float32]:
-    ratings = np.array([float(row[name]) for name in "VAD"], np.float32)
+def _vad(row: dict[str, str], path: Path) -> NDArray[np.float32]:
+    given = [row[name] for name in "VAD"]
+    try:
+        ratings = np.array([float(value) for value in given], np.float32)
+    except ValueError:
+        ratings = np.full(3, np.nan, np.float32)
     if not ((ratings >= 1) & (ratings <= 5)).all():
-        raise ValueError(f"EmoBank sentence {row['id']!r} is rated {ratings.tolist()}; wanted 1 to 5")
+        raise ValueError(
+            f"{path}: sentence {row['id']!r} is rated {', '.join(given)}; wanted 1 to 5; is it EmoBank's file?"
+        )
     return ((ratings - 3) / 2).astype(np.float32)

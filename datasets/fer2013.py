@@ -6,7 +6,8 @@ use them for research, and publish none.
 
 Read from ``fer2013.csv`` as Kaggle ships it (``emotion,pixels,Usage``; 2,304 grey values a row) and, for the votes,
 Microsoft's ``fer2013new.csv`` beside it. The two are joined row by row, as the latter's authors do: the number in a
-picture's name there is not its row. Rows without a name are no faces and have votes for nothing else.
+picture's name there is not its row. Rows without a name are no faces and have votes for nothing else; of the 35,714 named
+ones three have none for an expression either, and some have nine instead of ten.
 
 The official split (Training, PublicTest, PrivateTest) leaks: a tenth of its test pictures (378 of FER+'s 3,573) have a
 near copy in its training part. Exact copies, mirrored ones too, have one subject here, so that a split by subject keeps
@@ -65,8 +66,9 @@ class Fer2013Votes(Corpus):
     """FER2013 with FER+'s votes: (48, 48) uint8 pictures, shares of the votes over the eight expressions, derived VAD.
 
     What ten people called it, not what the contest did. ``vad`` is derived from the votes and no rating. Votes for unknown
-    are left out of the shares; rows without a picture's name are left out whole. ``votes`` (n, 10) are the counts over
-    :data:`VOTES`, ``image`` (n, 48, 48) the pictures. The subject is as in :class:`Fer2013`.
+    and not-a-face are left out of the shares, which are NaN where there were no others; rows without a picture's name are
+    left out whole. ``votes`` (n, 10) are the counts over :data:`VOTES`, ``image`` (n, 48, 48) the pictures. The subject
+    is as in :class:`Fer2013`.
 
     Raises FileNotFoundError if ``folder`` does not hold both files, ValueError for a row that is not as published, or
     where one file's rows are not the other's.
@@ -75,7 +77,7 @@ class Fer2013Votes(Corpus):
     ABOUT: ClassVar[About] = About(
         name="FER2013 with FER+ votes",
         modality="face",
-        what="35,710 grey faces from the web, 48 px, ten votes each over eight expressions",
+        what="35,714 grey faces from the web, 48 px, ten votes each over eight expressions",
         licence="votes MIT; none for the pictures: research use, not to be published",
         access="Fer2013's file, and fer2013new.csv from github.com/microsoft/FERPlus beside it",
         holds=("fer2013.csv", "fer2013new.csv"),

@@ -151,11 +151,15 @@ def across_sessions(groups: Groups) -> Iterator[Fold]:
 def official(groups: Groups, parts: ArrayLike, *, leaky: bool = False) -> Iterator[Fold]:
     """The split that a corpus comes with, as one fold: ``parts`` (n,) is "train", "val" or "test" for each window.
 
-    Raises ValueError without a train or a test part, and, unless ``leaky`` says that this is known, for a subject or a trial
+    Where nothing is "test", as its owners keep that to themselves, "val" is tested on, and none is left to choose by.
+    Raises ValueError without a train part or without both others, and, unless ``leaky`` says that this is known, for a subject or a trial
     with windows in two parts.
     """
     part = np.asarray(parts, np.str_)
     sides = {name: np.flatnonzero(part == name) for name in ("train", "val", "test")}
+    held = "the official test part"
+    if not len(sides["test"]):
+        held, sides["test"], sides["val"] = "the official validation part", sides["val"], sides["test"]
     if not len(sides["train"]) or not len(sides["test"]):
         found = ", ".join(f"{len(at)} of {name}" for name, at in sides.items())
         raise ValueError(f"there is no official split here ({found}); use another, such as grouped_kfold")
@@ -170,7 +174,7 @@ def official(groups: Groups, parts: ArrayLike, *, leaky: bool = False) -> Iterat
             if len(sides[first]) and len(sides[second]):
                 refuse_leaks(groups, sides[first], sides[second])
     val = sides["val"] if len(sides["val"]) else None
-    yield Fold("the official test part", sides["train"], sides["test"], val)
+    yield Fold(held, sides["train"], sides["test"], val)
 
 
 def leaky_window_kfold(groups: Groups, folds: int = 5, seed: int = 0) -> Iterator[Fold]:

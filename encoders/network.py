@@ -16,13 +16,15 @@ class Affect(NamedTuple):
     """One network's answer for a batch of B.
 
     ``mean`` (B, 3) valence, arousal, dominance in [-1, 1]; ``log_var`` (B, 3) natural logarithm of the error
-    variance; ``logits`` (B, K) over the network's labels, or None; ``embedding`` (B, D).
+    variance; ``logits`` (B, K) over the network's labels, of which one is true, or None; ``embedding`` (B, D);
+    ``marks`` (B, M) logits of questions of which each is yes or no by itself (action units, EMOTIC's categories), or None.
     """
 
     mean: Tensor
     log_var: Tensor
     logits: Tensor | None
     embedding: Tensor
+    marks: Tensor | None = None
 
 
 class Calibrated(nn.Module):
@@ -47,30 +49,39 @@ class Calibrated(nn.Module):
         self.register_buffer("sharpen", torch.ones(()))
         self.register_buffer("log_prior", torch.zeros(labels))
 
-    def calibrated(self, raw: Tensor, log_var: Tensor, logits: Tensor | None, embedding: Tensor) -> Affect:
-        """The answer whose mean before its tanh is ``raw`` (B, 3)."""
+    def calibrated(
+        self, raw: Tensor, log_var: Tensor, logits: Tensor | None, embedding: Tensor, marks: Tensor | None = None
+    ) -> Affect:
+        """The answer whose mean before its tanh is ``raw`` (B, 3); ``marks`` (B, M) stay as they are."""
         return Affect(
             torch.tanh(raw * self.gain + self.bias),
             log_var + self.widen,
             None if logits is None else logits * self.sharpen + self.log_prior,
             embedding,
+            marks,
         )
 
 
 class AffectHead(Calibrated):
-    """Features (B, ``width``) to :class:`Affect`."""
+    """Features (B, ``width``) to :class:`Affect`.
 
-    def __init__(self, width: int, labels: int, *, hidden: int | None = None, dropout: float = 0.0) -> None:
+    The columns of its last layer are the ``labels``' logits, three means before their tanh, three log-variances, and the
+    logits of the ``marks``.
+    """
+
+    def __init__(
+        self, width: int, labels: int, *, hidden: int | None = None, dropout: float = 0.0, marks: int = 0
+    ) -> None:
         super().__init__(labels)
         hidden = hidden or width
         self.norm = nn.LayerNorm(width)
         self.hidden = nn.Linear(width, hidden)
         self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(hidden, labels + 6)
-        self.labels = labels
+        self.out = nn.Linear(hidden, labels + 6 + marks)
+        self.labels, self.marks = labels, marks
 
     def forward(self, features: Tensor) -> Affect:
         embedding = torch.tanh(self.hidden(self.norm(features)))
         out = self.out(self.dropout(embedding))
-        logits, mean, log_var = out.split([self.labels, 3, 3], dim=1)
-        return self.calibrated(mean, log_var.clamp(*LOG_VAR_RANGE), logits if self.labels else None, embedding)
+        logits, mean, log_var, *marks = out.split([self.labels, 3, 3, *([self.marks] if self.marks else [])], dim=1)
+        return self.calibrated(mean, log_var.clamp(*LOG_VAR_RANGE), logits if self.labels else None, embedding, *marks)

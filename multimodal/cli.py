@@ -21,6 +21,10 @@ VERBS = {  # where the verb is done, and a line about it
     "test": (f"{TRAINING}:test", "measure a run on what was held out, beside what knows nothing"),
     "predict": (f"{TRAINING}:predict", "write what a run's networks say of every sample"),
     "export": (f"{TRAINING}:export", "make a checkpoint of a run's network"),
+    "datasets": (
+        "affectstream.multimodal.commands.datasets:run",
+        "list the corpora: their terms, where to ask for them, which are here",
+    ),
     "dynamics": (
         "affectstream.multimodal.commands.dynamics:run",
         "replay a quarrel of 25 turns with and without a state",

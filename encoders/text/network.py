@@ -99,6 +99,18 @@ class TextNetwork(nn.Module):
     def forward(self, tokens: Tensor, features: Tensor) -> Affect:
         return self.upper(self.lower(tokens), tokens != PAD, features)
 
+    def depth(self, name: str) -> int:
+        """How deep the parameter ``name`` lies: 0 in the embeddings, 1 in the first layer, 7 in the head. Raises ValueError
+        for a name of none."""
+        part, _, rest = name.partition(".")
+        if part in ("words", "positions", "embedded_norm"):
+            return 0
+        if part == "blocks":
+            return int(rest.split(".")[0]) + 1
+        if part in ("pooled_norm", "head"):
+            return LAYERS + 1
+        raise ValueError(f"{name!r} is no parameter of the text network; wanted one such as 'words.weight'")
+
 
 def _split(states: Tensor) -> Tensor:
     """(B, L, 384) to heads (B, 12, L, 32)."""

@@ -71,6 +71,9 @@ class Asked(LightningCLI):
             "--patience", type=int, default=20, help="epochs without a lower validation loss before it stops"
         )
         parser.add_argument(
+            "--start", type=Path | None, default=None, metavar="FILE", help="weights to start from (.safetensors)"
+        )
+        parser.add_argument(
             "--calibrate", type=bool, default=False, help="fit gains, intervals and certainty on the validation part"
         )
         parser.add_argument(
@@ -90,7 +93,7 @@ class Asked(LightningCLI):
         self.data: AffectData = self.config_init["data"]
         self.out: Path = self.config["out"]
         self.folds: list[int] | None = self.config["folds"]
-        kept = {name: self.config[name] for name in ("patience", "calibrate", "save_every")}
+        kept = {name: self.config[name] for name in ("patience", "start", "calibrate", "save_every")}
         self.plan = Plan(self.module, self.make_trainer, self.out, **kept)
 
     def module(self) -> AffectModule:

@@ -49,9 +49,12 @@ def calibrate(
 
 
 def widening(mean: Tensor, log_var: Tensor, target: Tensor, level: float = 0.9) -> Tensor:
-    """What to add to ``log_var`` (n, 3) so that the central ``level`` interval covers ``level`` of ``target``, per column (3,)."""
+    """What to add to ``log_var`` (n, 3) so that the central ``level`` interval covers ``level`` of ``target``, per column (3,);
+    0 for a column of which nothing is known."""
     score = (target - mean).abs() / (0.5 * log_var).exp()
-    reach = torch.stack([column[torch.isfinite(column)].quantile(level) for column in score.unbind(1)])
+    known = [column[torch.isfinite(column)] for column in score.unbind(1)]
+    as_it_is = torch.tensor(NormalDist().inv_cdf(0.5 + level / 2))
+    reach = torch.stack([column.quantile(level) if len(column) else as_it_is for column in known])
     return 2 * (reach / NormalDist().inv_cdf(0.5 + level / 2)).log()
 
 

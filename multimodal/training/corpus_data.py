@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from affectstream.datasets.base import Corpus
@@ -84,6 +85,9 @@ class CorpusData(AffectData):
         taken["vad"] = taken["vad"] if "vad" in self.learnt else torch.full((len(self.kept), 3), torch.nan)
         taken |= {name: taken[name][:, :0] for name in ("labels", "marks") if name not in self.learnt}
         self.samples = self.make_samples(taken["vad"], taken["labels"], taken["marks"], cache)
+
+    def shares(self) -> NDArray[np.floating]:
+        return self.corpus.share[self.kept]  # also where the labels are not learnt
 
     def describe(self) -> dict[str, Any]:
         derived = "vad_derived" if self.corpus.vad_derived else "vad"

@@ -23,6 +23,7 @@ from affectstream.datasets.splits import (
     within_subject_trials,
 )
 from affectstream.multimodal.training.samples import Batch, Index, InOrder, Order, Samples, loader, some_of
+from affectstream.multimodal.training.weights import put_in, read_weights
 
 Split = Literal[
     "official",
@@ -102,6 +103,10 @@ class AffectData(LightningDataModule):
     def check(self, network: nn.Module) -> None:
         """Raise ValueError if ``network`` cannot be meant for these samples, although its inputs may have the shape."""
 
+    def begin(self, network: nn.Module, path: Path) -> None:
+        """Give ``network`` the weights ``path`` to start from; FileNotFoundError or ValueError if they are not there or another's."""
+        put_in(network, read_weights(path)[0], path)
+
     @abstractmethod
     def export(self, network: nn.Module, held: str, path: Path, figures: dict[str, Any]) -> None:
         """Write a trained ``network``, which never saw what was ``held`` out and of which ``figures`` were measured there, to
@@ -170,13 +175,17 @@ class AffectData(LightningDataModule):
 
     def chance(self) -> NDArray[np.float64] | None:
         """How often each training sample is drawn (n,), summing to 1; None for once an epoch."""
-        if not self.rare or not self.classes:
+        share = np.nan_to_num(self.shares()[self.index("train")].astype(np.float64))
+        if not self.rare or not share.any():
             return None
-        share = np.nan_to_num(self.samples.labels[self.index("train")].numpy().astype(np.float64))
         count = share.sum(0)
         weight = share @ np.where(count > 0, count.max() / np.maximum(count, 1e-12), 0) ** self.rare
         weight[weight == 0] = weight[weight > 0].mean()  # of unknown class: as often as the others on average
         return weight / weight.sum()
+
+    def shares(self) -> NDArray[np.floating]:
+        """The classes (n, K) by which rare samples are drawn more often, NaN where unknown."""
+        return self.samples.labels.numpy()
 
     def train_dataloader(self) -> DataLoader[Batch]:
         world = self.trainer.world_size if self.trainer else 1

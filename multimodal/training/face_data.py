@@ -23,6 +23,7 @@ from affectstream.multimodal.training.data import Split
 from affectstream.multimodal.training.export import run_card, to_onnx, write_checkpoint
 from affectstream.multimodal.training.face_augment import Augment, find_points, published, whole_points
 from affectstream.multimodal.training.samples import Batch, Index, Samples
+from affectstream.multimodal.training.torchvision_weights import begin
 from affectstream.multimodal.training.whole import draft
 from affectstream.multimodal.types import Facts
 
@@ -191,13 +192,19 @@ class FaceData(CorpusData):
     def check(self, network: nn.Module) -> None:
         """Raises ValueError for a network that is none of faces, or wants other crops."""
         if not isinstance(network, FaceNetwork):
-            raise ValueError(f"the network is a {type(network).__name__}; FaceData wants a FaceNetwork")
+            raise ValueError(f"the network is a {type(network).__name__}; FaceData wants a FaceNetwork")  # noqa: TRY004
         got, wanted = network.contract, (self.contract.side, self.contract.channels)
         if got != wanted:
             raise ValueError(
                 f"the network takes crops of {got[0]} px with {got[1]} channels; the data's contract makes {wanted[0]} px with "
                 f"{wanted[1]}; set data.contract or model.network"
             )
+
+    def begin(self, network: nn.Module, path: Path) -> None:
+        """From ours, from torchvision's ImageNet weights or from CAGE's file, as
+        :func:`affectstream.multimodal.training.torchvision_weights.begin` has it."""
+        assert isinstance(network, FaceNetwork)  # check has seen to it
+        begin(network, path)
 
     def export(self, network: nn.Module, held: str, path: Path, figures: dict[str, Any]) -> None:
         assert isinstance(network, FaceNetwork)  # check has seen to it

@@ -20,7 +20,7 @@ from affectstream.datasets.london import London
 from affectstream.encoders.face.crop import CropContract
 from affectstream.encoders.face.encoder import FaceEncoder
 from affectstream.encoders.face.network import FaceNetwork
-from affectstream.encoders.network import Affect
+from affectstream.encoders.network import Affect, AffectHead
 from affectstream.multimodal.training.calibrate import calibrate
 from affectstream.multimodal.training.export import Card, to_onnx, write_checkpoint
 from affectstream.multimodal.training.face import Recipe, cached_points, plain_crops, predict
@@ -51,6 +51,7 @@ def export(data: Path, run: Path, out: Path) -> None:
     network.load_state_dict({k.removeprefix("module."): v for k, v in saved["averaged"].items() if k != "n_averaged"})
     network.eval()
     val = predict(network, crops["val"])
+    assert isinstance(network.head, AffectHead)
     calibrate(
         network.head,
         Affect(*val, torch.empty(0)),

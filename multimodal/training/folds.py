@@ -48,6 +48,7 @@ class Plan:
     trainer: Callable[..., Trainer]
     out: Path
     patience: int
+    start: Path | None = None
     calibrate: bool = False
     save_every: float = 60.0
 
@@ -137,8 +138,10 @@ def _train_one(data: AffectData, fold: Fold, k: int, plan: Plan, say: Callable[[
     module = plan.module()
     module.seed = data.seed + k
     data.check(module.network)
+    if plan.start is not None:
+        data.begin(module.network, plan.start)
     data.choose(fold)
-    module.prepare(data.look())
+    module.prepare(data.look(), data.classes, data.marks)
     best = Best()
     callbacks: list[Callback] = [best, Resume(folder, plan.save_every)]
     if data.validates:

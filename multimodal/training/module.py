@@ -12,7 +12,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from affectstream.encoders.network import Affect
-from affectstream.multimodal.training.losses import Weights, soft_cross_entropy, weighted_loss
+from affectstream.multimodal.training.losses import Weights, soft_cross_entropy, weighted_cross_entropy, weighted_loss
+from affectstream.multimodal.training.matching import term_table, unit_prior
 from affectstream.multimodal.training.samples import Batch
 
 
@@ -36,6 +37,8 @@ class AffectModule(LightningModule):
 
     class_weight: Tensor
     marks_weight: Tensor
+    units: Tensor | None
+    terms: Tensor | None
 
     def __init__(
         self,
@@ -74,15 +77,18 @@ class AffectModule(LightningModule):
         given = torch.ones(()) if class_weights is None else torch.tensor(list(class_weights), dtype=torch.float32)
         self.register_buffer("class_weight", given, persistent=False)
         self.register_buffer("marks_weight", torch.ones(()), persistent=False)
+        self.register_buffer("units", None, persistent=False)
+        self.register_buffer("terms", None, persistent=False)
 
     @property
     def answering(self) -> nn.Module:
         """The network whose answers count: the average, where there is one."""
         return self.network if self.averaged is None else self.averaged.module
 
-    def prepare(self, train: Batch) -> None:
+    def prepare(self, train: Batch, classes: Sequence[str] = (), marks: Sequence[str] = ()) -> None:
         """Fit on training samples what is not learnt by gradient: the network's standardisation, if it has one
-        (``standardise``, called with the inputs), and the weights of classes and marks.
+        (``standardise``, called with the inputs), and the weights of ``classes`` and ``marks``; and look up what these have to
+        do with each other, if that is to be learnt (:mod:`affectstream.multimodal.training.matching`).
 
         Raises ValueError if the network's answer does not fit the samples, before a step is lost on it.
         """
@@ -99,8 +105,8 @@ class AffectModule(LightningModule):
                 f"the network tells {told} classes and the data has {train.labels.shape[1]}; set the network's labels to "
                 "as many as are learnt (0, with the head affect, for ratings)"
             )
-        marks = getattr(answer, "marks", None)
-        asked, marked = train.marks.shape[1], 0 if marks is None else marks.shape[1]
+        said = getattr(answer, "marks", None)
+        asked, marked = train.marks.shape[1], 0 if said is None else said.shape[1]
         if asked != marked:
             raise ValueError(
                 f"the network tells {marked} marks and the data has {asked}; set the network's marks to {asked}"
@@ -117,6 +123,9 @@ class AffectModule(LightningModule):
         if self.balanced and asked:
             share = torch.nanmean(train.marks, 0).clamp(1 / len(train.marks), 1 - 1 / len(train.marks))
             self.marks_weight = (1 - share) / share
+        if self.weights.matching:
+            self.units = unit_prior(classes, marks) if marks and marks[0].startswith("AU") else None
+            self.terms = term_table(classes)
         if self.averaged is not None:
             self.averaged.module.load_state_dict(self.network.state_dict())
 
@@ -128,11 +137,23 @@ class AffectModule(LightningModule):
         wanted = None
         if labels.shape[1]:
             wanted = (1 - self.label_smoothing) * labels + self.label_smoothing / labels.shape[1]
+        weight = self.class_weight if self.class_weight.ndim else None
         if isinstance(answer, Affect):
-            asked = marks if marks is not None and marks.shape[1] else None
-            return weighted_loss(answer, vad, wanted, asked, self.weights, self.class_weight, self.marks_weight)
+            return weighted_loss(
+                answer,
+                vad,
+                wanted,
+                marks if marks is not None and marks.shape[1] else None,
+                self.weights,
+                weight,
+                self.marks_weight if self.marks_weight.ndim else None,
+                units=self.units,
+                terms=self.terms,
+            )
         assert wanted is not None  # prepare has seen to it
-        return soft_cross_entropy(answer.logits, wanted * self.class_weight)
+        if weight is None:
+            return soft_cross_entropy(answer.logits, wanted)
+        return weighted_cross_entropy(answer.logits, wanted, weight)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Any:
         return self.answering(**inputs)
@@ -144,8 +165,9 @@ class AffectModule(LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         return self._logged("train", batch, self.network(**batch.inputs))
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        if self.averaged is not None and self.global_step > int(self.averaged.n_averaged):
+    def optimizer_step(self, *arguments: Any, **settings: Any) -> None:
+        super().optimizer_step(*arguments, **settings)
+        if self.averaged is not None:
             self.averaged.update_parameters(self.network)
 
     def validation_step(self, batch: Batch, _: int) -> None:

@@ -1,5 +1,6 @@
 """Samples to train on: batches of partial targets, in memory or made as they are wanted, in an order that can be taken up again."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
@@ -90,16 +91,13 @@ class Order(Sampler[Draw]):
         self.chance, self.pool, self.rank, self.world = chance, pool, rank, world
 
     def __len__(self) -> int:
-        return -(-len(self.index) // (self.batch * self.world))
+        return math.ceil(len(self.index) / (self.batch * self.world))
 
     def __iter__(self) -> Iterator[Draw]:
         epoch, done = self.place()
         samples = self.index if self.pool is None else self.pool(epoch)
         rng = np.random.default_rng([self.seed, epoch])
-        if self.chance is None:
-            order = rng.permutation(samples)
-        else:
-            order = rng.choice(samples, len(samples), p=self.chance)
+        order = rng.permutation(samples) if self.chance is None else rng.choice(samples, len(samples), p=self.chance)
         if spare := -len(order) % self.world:
             order = np.concatenate([order, np.resize(order, spare)])
         step = self.batch * self.world

@@ -183,7 +183,8 @@ def _keep(fold: Fold, test: NDArray[np.integer], said: dict[str, Affect], run: P
     """Write what was ``said`` of the recordings ``test`` under each condition."""
     kept: dict[str, NDArray[np.generic]] = {"clip": test}
     for condition, answer in said.items():
-        kept |= {f"{condition}: {name}": part.numpy() for name, part in answer._asdict().items() if name != "embedding"}
+        parts = {name: part for name, part in answer._asdict().items() if part is not None and name != "embedding"}
+        kept |= {f"{condition}: {name}": part.numpy() for name, part in parts.items()}
     place = run / "folds" / fold.file
     place.parent.mkdir(parents=True, exist_ok=True)
     with (partial := place.with_suffix(".part")).open("wb") as file:

@@ -5,6 +5,7 @@ for itself what is to be read. Each part has 24 or more samples of four or more 
 """
 
 import csv
+import math
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def write_ferplus(folder: Path, rng: np.random.Generator, count: int = 24) -> di
     """``ferplus_{train,val,test}.npz``; the first face of each part has votes for unknown and not-a-face only."""
     written = {}
     for part in ("train", "val", "test"):
+        count += 1
         votes = rng.multinomial(10, [0.1] * 10, count).astype(np.uint8)
         votes[0] = [0] * 8 + [7, 3]
         image = rng.integers(0, 256, (count, 48, 48)).astype(np.uint8)
@@ -87,10 +89,7 @@ def write_affectnet_lists(folder: Path, rng: np.random.Generator, count: int = 3
             path = f"{k % 5}/{name}{k:05x}.JPG"
             points = ";".join(str(v) for v in rng.uniform(0, 40, 136).round(2))
             rows.append(dict(zip(columns.split(","), (path, *box, points, str(k % 11), valence, arousal), strict=True)))
-            picture(folder / "Manually_Annotated_Images" / path.replace("JPG", "jpg"), rng, 48, 44)
-            (folder / "Manually_Annotated_Images" / path.replace("JPG", "jpg")).rename(
-                folder / "Manually_Annotated_Images" / path
-            )
+            picture(folder / "Manually_Annotated_Images" / path, rng, 48, 44)
         with (folder / "Manually_Annotated_file_lists" / f"{name}.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, columns.split(","))
             if name == "training":  # some copies of validation.csv begin with a face
@@ -121,7 +120,7 @@ def write_affwild2(
 ) -> dict[str, dict[str, tuple[str, list[list[float]]]]]:
     """Label files of three tasks and ``cropped_aligned``: part and lines of each video, by task and video.
 
-    Of the pictures, the third is missing and there is one more than lines. The second frame has no arousal, of the fourth
+    Of the pictures, the third is missing and there are two more than lines, one of them numbered 0. The second frame has no arousal, of the fourth
     nothing is known, the fifth has no expression and one action unit unknown. Action units end a line early. Videos have
     other people, left and right, and one is in other parts for other tasks.
     """
@@ -155,7 +154,7 @@ def write_affwild2(
         written[("va", "expr", "au")[task]] = files
     for video in {video for videos in parts for video in videos}:
         late = "cropped_aligned_new_50_vids" if video == "4-30-1920x1080" else "cropped_aligned"
-        for number in {*range(1, frames + 2)} - {3}:
+        for number in {*range(frames + 2)} - {3}:
             picture(folder / late / video / f"{number:05d}.jpg", rng, 28, 28)
     return written
 
@@ -218,9 +217,13 @@ def write_emotic(folder: Path, rng: np.random.Generator, pictures: int = 16) -> 
     return written
 
 
+def _rated(ratings: NDArray[np.float64]) -> list[dict[str, Any]]:
+    return [{"valence": ratings[0], "arousal": ratings[1], "dominance": ratings[2]}]
+
+
 def _person(part: str, box: list[int], words: list[str], ratings: NDArray[np.float64]) -> dict[str, Any]:
     named = [{"categories": cells(words)}]
-    rated = [dict(zip(("valence", "arousal", "dominance"), ratings, strict=True))]
+    rated = _rated(ratings)
     last = {"gender": "Female", "age": "Adult"}
     body = np.array([box], float)
     if part == "train":
@@ -230,10 +233,7 @@ def _person(part: str, box: list[int], words: list[str], ratings: NDArray[np.flo
             "annotations_continuous": structs(rated),
         } | last
     each = [{"categories": cells(words[:1])}, {"categories": cells(words[1:])}]
-    apart = [
-        {name: min(10.0, max(1.0, round(value + d))) if value == value else value for name, value in rated[0].items()}
-        for d in (-1, 1)
-    ]
+    apart = [_rated(np.clip(np.round(ratings + d), 1, 10))[0] for d in (-1, 1)]
     return {
         "body_bbox": body,
         "annotations_categories": structs(each),
@@ -249,12 +249,13 @@ def write_fer2013(
     """``fer2013.csv`` and ``fer2013new.csv``: usage, emotion, picture and votes of each row; no votes but for NF is no face.
 
     The last picture of each part but the first is a copy of the first of all, the one before the last its mirror image. The
-    third of each part is no face, and from the tenth on the pictures' names in the new file are one behind their rows.
+    third of each part is no face, the fourth may be one or none but has no expression, and from the tenth on the pictures' names in the new file are one behind their rows.
     """
     written = []
     for usage in ("Training", "PublicTest", "PrivateTest"):
         for k in range(count):
-            votes = rng.multinomial(10, [0.12] * 8 + [0.04, 0]) if k != 2 else np.array([0] * 9 + [10])
+            votes = rng.multinomial(10, [0.12] * 8 + [0.04, 0])
+            votes = np.array([0] * 9 + [10]) if k == 2 else np.array([0] * 8 + [4, 5]) if k == 3 else votes
             image = rng.integers(0, 256, (48, 48)).astype(np.uint8)
             if usage != "Training" and k >= count - 2:
                 image = written[0][2] if k == count - 1 else written[0][2][:, ::-1]

@@ -165,6 +165,20 @@ def test_tied_posterior_is_the_released_row() -> None:
     np.testing.assert_allclose(chance, list(RELEASED.values()), atol=5e-4)
 
 
+@pytest.mark.parametrize(
+    ("valence", "arousal", "row"),
+    [
+        (-0.176846, -0.0776398, RELEASED.values()),
+        (-0.135501, 0.00483933, [0.0, 0.756111, 0.003835, 0.0, 0.002446, 0.0, 0.237203, 0.000405]),
+    ],
+)
+def test_tied_posterior_is_the_released_row_for_one_dominance(valence: float, arousal: float, row: list[float]) -> None:
+    """Pictures 0 and 1001 of the validation set. Their dominance was not released: it is the one number free to fit eight."""
+    points = np.array([[valence, arousal, d] for d in np.arange(-0.05, 0, 1e-5)])
+    off = abs(term_posterior(points, names=list(RELEASED), covariance="bneto2026") - list(row)).max(1)
+    assert off.min() < 5e-5
+
+
 def test_independent_posterior_is_not_the_released_row() -> None:
     chance = term_posterior([-0.177, -0.078, -0.0414], names=list(RELEASED))
     assert abs(chance - list(RELEASED.values())).max() > 0.3
