@@ -80,10 +80,11 @@ def walk(network: FusionNetwork, inputs: Sequence[Tensor], restart: float) -> Pa
     memory, steps = network.initial(len(inputs[0])).to(inputs[0].device), []
     for step in range(inputs[0].shape[1]):
         memory = torch.where(torch.rand(len(memory), 1, device=memory.device) < restart, 0, memory)
-        parts = network.parts(*(part[:, step] for part in inputs), memory)
+        mean, log_var, expression, presence = (part[:, step] for part in inputs)
+        parts = network.parts(mean, log_var, expression, presence, memory)
         memory = parts.answer.memory
         steps.append(parts)
-    answer = Fusion(*(torch.cat(part) for part in zip(*(p.answer for p in steps), strict=True)))
+    answer = Fusion._make(torch.cat(part) for part in zip(*(p.answer for p in steps), strict=True))
     alone_mean, alone_log_var = torch.cat([p.alone_mean for p in steps]), torch.cat([p.alone_log_var for p in steps])
     return Parts(answer, alone_mean, alone_log_var, torch.cat([p.joint for p in steps], 1))
 

@@ -17,6 +17,7 @@ from affectstream.multimodal.training.corpus_data import CorpusData
 from affectstream.multimodal.training.data import Split
 from affectstream.multimodal.training.export import run_card, to_onnx, write_checkpoint
 from affectstream.multimodal.training.fusion import Aims, calibrate, expect, in_order, parts_loss, walk
+from affectstream.multimodal.training.fusion_export import INPUTS as EXPORTED
 from affectstream.multimodal.training.fusion_votes import Said, Simulation, exact, simulate
 from affectstream.multimodal.training.samples import Batch, Index, Samples
 from affectstream.multimodal.types import Facts
@@ -73,8 +74,7 @@ class VotesNetwork(nn.Module):
 
     def calibrate(self, val: Batch) -> None:
         """Fit the intervals on instants that were not trained on, with both modalities and with each alone."""
-        inputs = (val.inputs[name] for name in INPUTS)
-        calibrate(self.fusion, Said(*inputs, val.vad, val.labels))
+        calibrate(self.fusion, Said(**{name: val.inputs[name] for name in INPUTS}, vad=val.vad, share=val.labels))
 
 
 class VotedClips(Samples):
@@ -109,7 +109,6 @@ class VotesData(CorpusData):
     :class:`affectstream.multimodal.training.data.AffectData`.
     """
 
-    corpus: CremadVotes
     samples: VotedClips
 
     def __init__(
@@ -143,6 +142,7 @@ class VotesData(CorpusData):
         self.simulation = simulation
 
     def make_samples(self, vad: Tensor, labels: Tensor, marks: Tensor, cache: Path) -> VotedClips:
+        assert isinstance(self.corpus, CremadVotes)
         return VotedClips(self.corpus, self.simulation, self.seed)
 
     def choose(self, fold: Fold) -> None:
@@ -155,14 +155,13 @@ class VotesData(CorpusData):
     def check(self, network: nn.Module) -> None:
         """Raises ValueError for a network that is no VotesNetwork."""
         if not isinstance(network, VotesNetwork):
-            raise ValueError(f"the network is a {type(network).__name__}; VotesData wants a VotesNetwork")
+            raise ValueError(f"the network is a {type(network).__name__}; VotesData wants a VotesNetwork")  # noqa: TRY004
 
     def export(self, network: nn.Module, held: str, path: Path, figures: dict[str, Any]) -> None:
         """As :class:`affectstream.multimodal.fusion.learned.LearnedFusion` reads it, if it is called fusion-cremad.onnx."""
         assert isinstance(network, VotesNetwork)  # check has seen to it
         fusion, batch = network.fusion.eval(), self.samples.batch(self.index("test")[:200], None)
-        names = ("said_mean", "said_log_var", "emotions", "presence")
-        real = dict(zip(names, (batch.inputs[name] for name in INPUTS), strict=True))
+        real = {exported: batch.inputs[name] for exported, name in EXPORTED.items()}
         real["past"] = fusion.initial(len(batch.vad))
         to_onnx(fusion, {name: value[:3] for name, value in real.items()}, {name: {0: "batch"} for name in real}, path)
         facts = Facts(
