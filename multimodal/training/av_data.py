@@ -21,6 +21,8 @@ from affectstream.multimodal.training.fusion_votes import away
 from affectstream.multimodal.training.samples import Index, Samples
 from affectstream.multimodal.types import Facts, SignalError
 
+INPUTS = {"said_mean": "mean", "said_log_var": "log_var", "emotions": "emotions", "presence": "presence"}
+
 
 @runtime_checkable
 class Traced(Protocol):
@@ -71,7 +73,7 @@ class Stretches(Samples):
             left = np.where(gone, 0, here)
             here = np.where((left > 0).any((1, 2), keepdims=True), left, here)
         parts["presence"] = here.astype(np.float32)
-        return {name: torch.from_numpy(value) for name, value in parts.items()}
+        return {name: torch.from_numpy(parts[part]) for name, part in INPUTS.items()}
 
 
 class RecordingsData(CorpusData):
@@ -196,7 +198,7 @@ class RecordingsData(CorpusData):
         def summary(part: Index) -> NDArray[np.floating]:
             inputs = self.samples.inputs(part, None)
             here = inputs["presence"][..., None]
-            spoken = torch.where(here > 0, inputs["mean"], 0).sum(1) / (here > 0).sum(1).clamp(min=1)
+            spoken = torch.where(here > 0, inputs["said_mean"], 0).sum(1) / (here > 0).sum(1).clamp(min=1)
             return torch.cat([spoken, here.mean(1)], -1).flatten(1).numpy()
 
         parts = np.array_split(index, range(512, len(index), 512))

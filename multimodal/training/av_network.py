@@ -29,25 +29,27 @@ class StretchFusion(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = AffectHead(2 * width, 0, hidden=width, dropout=dropout, marks=marks)
 
-    def forward(self, mean: Tensor, log_var: Tensor, emotions: Tensor, presence: Tensor) -> Affect:
-        """``mean`` and ``log_var`` (B, T, M, 3), ``emotions`` (B, T, M, 6) shares, NaN where unknown, ``presence`` (B, T, M) in
+    def forward(self, said_mean: Tensor, said_log_var: Tensor, emotions: Tensor, presence: Tensor) -> Affect:
+        """``said_mean`` and ``said_log_var`` (B, T, M, 3), ``emotions`` (B, T, M, 6) shares, NaN where unknown, ``presence`` (B, T, M) in
         [0, 1], 0 where a source is silent; there the other numbers may be anything, NaN too."""
         here = presence[..., None] > 0
+        mean = torch.where(here, said_mean, 0)
         named = here & ~torch.isnan(emotions).any(-1, keepdim=True)
         tokens = torch.cat(
             [
-                torch.where(here, mean, 0) * 2,
-                torch.where(here, (log_var.clamp(*LOG_VAR_RANGE) + 4) / 2, 0),
+                mean * 2,
+                torch.where(here, (said_log_var.clamp(*LOG_VAR_RANGE) + 4) / 2, 0),
                 torch.where(named, emotions, 0) * 3,
                 presence[..., None],
                 named.to(mean.dtype),
             ],
             -1,
         )
-        now = self.apart(self._apart(torch.where(here, mean, 0), here))
+        now = self.apart(self._apart(mean, here))
         for m, embed in enumerate(self.embed):
             now = now + torch.where(here[:, :, m], embed(tokens[:, :, m]), self.absent[m])
-        past, _ = self.recall(self.dropout(nn.functional.silu(now)))
+        nothing = now.new_zeros(1, now.shape[0], now.shape[2])
+        past, _ = self.recall(self.dropout(nn.functional.silu(now)), nothing)
         spoken = here.any(2).to(mean.dtype)
         average = (past * spoken).sum(1) / spoken.sum(1).clamp(min=1)
         return self.head(torch.cat([past[:, -1], average], 1))
