@@ -82,8 +82,8 @@ class RecordingsData(CorpusData):
     A corpus with ratings moment by moment (:class:`Traced`), of which "vad" is learnt, has a sample at every instant with one, two
     a second; others have one sample a video, at its end. A sample is what was said in the ``seconds`` before; if a video is longer than
     that and has one sample, its beginning is not looked at. ``views`` are the parts of the picture in which a face is looked for, each a
-    source, followed by the voice and the words. Scoring takes about as long as the videos last, and is done once for each file;
-    a video that cannot be read is named and left out.
+    source, followed by the voice and the words. Scoring takes a sixth to a third of the videos' length on one core, and is
+    done once for each file; a video that cannot be read is named and left out.
     """
 
     samples: Stretches

@@ -270,7 +270,7 @@ def test_how_far_sources_are_apart_is_learnt() -> None:
     inputs = (mean, torch.full_like(mean, -3.0), torch.full((256, 2, 2, 6), torch.nan), torch.ones(256, 2, 2))
     torch.manual_seed(0)
     network = StretchFusion(2, width=8, marks=1, dropout=0.0)
-    optimizer = torch.optim.Adam(network.parameters(), 0.02)
+    optimizer, loss = torch.optim.Adam(network.parameters(), 0.02), torch.ones(())
     for _ in range(60):
         marks = network(*inputs).marks
         assert marks is not None

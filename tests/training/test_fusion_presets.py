@@ -130,7 +130,7 @@ def test_sequences_are_walked_through_as_a_stream_is(root: Path) -> None:
         answer = network(**batch.inputs)
         memory = network.fusion.initial(5)
         for t in range(3):
-            parts = network.fusion.parts(*(batch.inputs[name][:, t] for name in INPUTS), memory)
+            parts = network.fusion.parts(**{name: batch.inputs[name][:, t] for name in INPUTS}, memory=memory)
             memory = parts.answer.memory
             torch.testing.assert_close(answer.mean[5 * t : 5 * t + 5], parts.answer.mean)
             torch.testing.assert_close(answer.logits[5 * t : 5 * t + 5].exp(), parts.joint.exp().mean(0))
