@@ -1,5 +1,7 @@
 """What a call of ``fit``, ``validate``, ``test``, ``predict`` or ``export`` asks for: LightningCLI, with folds and presets."""
 
+import re
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -166,19 +168,34 @@ def _with_presets(arguments: Sequence[str], of_run: bool) -> list[str]:
 
 
 def guarded(verb: str, work: Any, arguments: list[str]) -> int:
-    """``work(arguments)``, with what a user can mend said in one line: 2 for a wrong call, 1 for data that cannot be used."""
+    """``work(arguments)``, with what a user can mend said in one line: 2 for a wrong call, 1 for data that cannot be used,
+    143 if the machine asked it to go (SIGTERM)."""
     from jsonargparse import ArgumentError
     from pytorch_lightning.utilities.exceptions import (
         MisconfigurationException,  # pyright: ignore[reportPrivateImportUsage]
+        SIGTERMException,
     )
 
     from affectstream.multimodal.types import SignalError
 
     try:
         return work(arguments)
+    except SIGTERMException:
+        print(f"affectstream {verb}: stopped as asked; the same command goes on from here", file=sys.stderr)
+        return 128 + signal.SIGTERM
     except (ArgumentError, MisconfigurationException, ValueError, FileNotFoundError) as error:
-        print(f"affectstream {verb}: {getattr(error, 'message', None) or error}", file=sys.stderr)
+        print(f"affectstream {verb}: {_said(error)}", file=sys.stderr)
         return 2
     except (SignalError, OSError) as error:
-        print(f"affectstream {verb}: {error}", file=sys.stderr)
+        print(f"affectstream {verb}: {_said(error)}", file=sys.stderr)
         return 1
+
+
+def _said(error: BaseException) -> str:
+    """The message of ``error``; of one from a loader's worker, which arrives with its traceback, what it said there."""
+    text = str(getattr(error, "message", None) or error)
+    if "Original Traceback" not in text:
+        return text
+    lines = text.rstrip().splitlines()
+    last = max(k for k, line in enumerate(lines) if re.match(r"\w+(\.\w+)*(Error|Exception): ", line))
+    return "\n".join(lines[last:]).split(": ", 1)[1]

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from affectstream.multimodal.training.module import AffectModule
@@ -47,9 +48,9 @@ class Best(Callback):
 
 
 class Resume(Callback):
-    """Writes ``last.ckpt`` to ``folder`` every ``seconds``, and at once when the machine asks the run to go (SIGTERM).
+    """Writes ``last.ckpt`` to ``folder`` every ``seconds``, and when the machine asks the run to go (SIGTERM).
 
-    Never after the last batch of an epoch, when Lightning is between two places; the next batch is soon enough.
+    Never after the last batch of an epoch nor in validation, when Lightning is between two places: the one before counts.
     """
 
     def __init__(self, folder: Path, seconds: float) -> None:
@@ -59,11 +60,19 @@ class Resume(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        due = time.monotonic() - self.saved >= self.seconds or trainer.received_sigterm
+        due = time.monotonic() - self.saved >= self.seconds
         if trainer.world_size > 1:  # the clocks of several processes differ
             due = trainer.strategy.reduce_boolean_decision(due, all=False)
         if not due or trainer.is_last_batch or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
+        self._save(trainer)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        # Raised between two steps of training, or of validation, which is no place to go on from.
+        if isinstance(exception, SIGTERMException) and trainer.training and not trainer.is_last_batch:
+            self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
         if trainer.is_global_zero:
             with draft(self.path) as name:
                 trainer.save_checkpoint(name)

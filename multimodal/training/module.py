@@ -1,5 +1,6 @@
 """The one Lightning module, for every modality: any affect network, partial targets, and one loss with masks."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -196,7 +197,7 @@ class AffectModule(LightningModule):
         def factor(step: int) -> float:
             if step < rise:
                 return (step + 1e-3 * rise) / rise
-            return low + (1 - low) * (0.5 + 0.5 * np.cos(np.pi * min((step - rise) / max(steps - rise, 1), 1.0)))
+            return low + (1 - low) * (0.5 + 0.5 * math.cos(math.pi * min((step - rise) / max(steps - rise, 1), 1.0)))
 
         return [optimizer], [{"scheduler": LambdaLR(optimizer, factor), "interval": "step"}]
 
