@@ -47,6 +47,7 @@ class CremadVotes(Corpus):
         (FILE,),
         shipped=True,
     )
+    vad_derived = True
 
     def __init__(self, folder: Path, *splits: Split) -> None:
         self.ABOUT.require(folder)

@@ -42,7 +42,8 @@ class Plan:
     """How each fold is trained: ``module`` makes the module anew, ``trainer`` a trainer with the arguments given beside those
     that were asked for, ``out`` is the run's folder. With a validation part, training stops when its loss has not fallen for
     ``patience`` epochs, and with ``calibrate`` the network's calibrations are fitted on it
-    (:func:`affectstream.multimodal.training.calibrate.calibrate`). A place to go on from is written every ``save_every`` seconds."""
+    (:func:`affectstream.multimodal.training.calibrate.calibrate`, or the network's own ``calibrate``, called with that part). A
+    place to go on from is written every ``save_every`` seconds."""
 
     module: Callable[[], AffectModule]
     trainer: Callable[..., Trainer]
@@ -176,6 +177,10 @@ def _train_one(data: AffectData, fold: Fold, k: int, plan: Plan, say: Callable[[
 
 
 def _calibrate(network: nn.Module, module: AffectModule, data: AffectData, fold: Fold, plan: Plan) -> None:
+    own = getattr(network, "calibrate", None)
+    if own is not None and data.validates:
+        own(data.samples.batch(data.index("val"), None))
+        return
     heads = [part for part in network.modules() if isinstance(part, Calibrated)]
     if len(heads) != 1 or not data.validates:
         raise ValueError(

@@ -23,8 +23,9 @@ from affectstream.multimodal.fusion.learned import EMOTIONS, MODALITIES, NAME, R
 from affectstream.multimodal.fusion.network import FusionNetwork
 from affectstream.multimodal.metrics import bootstrap, ccc, coverage, gaussian_nll, mae, pcc, rmse
 from affectstream.multimodal.training.export import Card, to_onnx, write_checkpoint
-from affectstream.multimodal.training.fusion import Recipe, Said, exact, simulate
+from affectstream.multimodal.training.fusion import Recipe, draw
 from affectstream.multimodal.training.fusion_baselines import predictions, rows, table
+from affectstream.multimodal.training.fusion_votes import Said, exact
 from affectstream.multimodal.types import DIMENSIONS, Facts
 
 INPUTS = {"said_mean": "mean", "said_log_var": "log_var", "emotions": "expression", "presence": "presence"}
@@ -92,7 +93,7 @@ def noisy(path: Path, votes: CremadVotes, memory: int, *, steps: int = 10, voter
         whole=0.0,
         span=0.0,
     )
-    said = simulate(votes, recipe, np.random.default_rng(0))
+    said = draw(votes, recipe, np.random.default_rng(0))
     session, past = open_session(path), np.zeros((recipe.batch, memory), np.float32)
     out = {}
     for step in range(steps):

@@ -88,14 +88,18 @@ class AffectModule(LightningModule):
 
     def prepare(self, train: Batch, classes: Sequence[str] = (), marks: Sequence[str] = ()) -> None:
         """Fit on training samples what is not learnt by gradient: the network's standardisation, if it has one
-        (``standardise``, called with the inputs), and the weights of ``classes`` and ``marks``; and look up what these have to
-        do with each other, if that is to be learnt (:mod:`affectstream.multimodal.training.matching`).
+        (``standardise``, called with the inputs), its prior (``expect``, called with the ratings), and the weights of ``classes``
+        and ``marks``; and look up what these have to do with each other, if that is to be learnt
+        (:mod:`affectstream.multimodal.training.matching`).
 
         Raises ValueError if the network's answer does not fit the samples, before a step is lost on it.
         """
         standardise = getattr(self.network, "standardise", None)
         if standardise is not None:
             standardise(**train.inputs)
+        expect = getattr(self.network, "expect", None)
+        if expect is not None:
+            expect(train.vad)
         self.network.eval()
         with torch.no_grad():
             answer = self.network(**train.take(slice(1)).inputs)

@@ -5,7 +5,6 @@ for itself what is to be read. Each part has 24 or more samples of four or more 
 """
 
 import csv
-import math
 from pathlib import Path
 from typing import Any
 

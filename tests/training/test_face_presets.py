@@ -24,7 +24,12 @@ SHORT = (
     *("--data.batch", "2", "--data.workers", "0", "--trainer.limit_train_batches", "2"),
     *("--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"),
 )
-WRITERS = {"affectnet": "write_affectnet", "emotic": "write_emotic", "affwild2": "write_affwild2", "ferplus": "write_ferplus"}
+WRITERS = {
+    "affectnet": "write_affectnet",
+    "emotic": "write_emotic",
+    "affwild2": "write_affwild2",
+    "ferplus": "write_ferplus",
+}
 FEW = {"affectnet": {"count": 8}, "emotic": {"pictures": 7}, "affwild2": {"frames": 6}, "ferplus": {"count": 12}}
 # of each preset: what is told, and how many numbers it learns
 PRESETS = {

@@ -20,15 +20,15 @@ from affectstream.multimodal.training.fusion import (
     agreement,
     batch_loss,
     calibrate,
-    exact,
+    draw,
     fit,
     look,
-    simulate,
     start,
     train,
 )
 from affectstream.multimodal.training.fusion_baselines import BASELINES, predictions, rows, table
 from affectstream.multimodal.training.fusion_export import export_fusion, feed
+from affectstream.multimodal.training.fusion_votes import exact
 
 SMALL = Recipe(updates=60, batch=48, steps=3, rate=0.01, average=0.9)
 
@@ -60,7 +60,7 @@ def votes(folder: Path) -> CremadVotes:
 
 def test_simulated_sequences_are_never_without_anyone_and_mostly_as_often_away_as_said(votes: CremadVotes) -> None:
     recipe = dataclasses.replace(SMALL, batch=4000, steps=5)
-    said = simulate(votes, recipe, np.random.default_rng(1))
+    said = draw(votes, recipe, np.random.default_rng(1))
     here = said.presence.numpy() > 0
     assert here.any(2).all()
     away = ~here
@@ -76,10 +76,10 @@ def test_simulated_sequences_are_never_without_anyone_and_mostly_as_often_away_a
 def test_an_exact_simulation_is_the_votes_and_a_noisy_one_is_right_on_average(votes: CremadVotes) -> None:
     certain = {"change": 0.0, "doubtful": 0.0, "unnamed": 0.0, "whole": 0.0, "span": 0.0}
     plain = dataclasses.replace(SMALL, batch=3000, steps=2, exact=1.0, **certain)
-    said = simulate(votes, plain, np.random.default_rng(2))
+    said = draw(votes, plain, np.random.default_rng(2))
     known = {row.tobytes() for row in exact(votes).expression.numpy().reshape(len(votes), -1)}
     assert {row.tobytes() for row in said.expression[:, 0].numpy().reshape(3000, -1)} <= known
-    noisy = simulate(votes, dataclasses.replace(plain, exact=0.0), np.random.default_rng(2))
+    noisy = draw(votes, dataclasses.replace(plain, exact=0.0), np.random.default_rng(2))
     torch.testing.assert_close(noisy.vad, said.vad)
     error = (noisy.mean - said.mean)[:, 0].numpy()
     assert abs(error.mean(0)).max() < 0.02 and error.std() > 0.1
@@ -87,7 +87,7 @@ def test_an_exact_simulation_is_the_votes_and_a_noisy_one_is_right_on_average(vo
 
 def test_lasting_errors_last_and_a_change_brings_the_same_actors_clip(votes: CremadVotes) -> None:
     recipe = dataclasses.replace(SMALL, batch=2000, steps=4, exact=0.0, change=1.0)
-    said = simulate(votes, recipe, np.random.default_rng(3))
+    said = draw(votes, recipe, np.random.default_rng(3))
     same = torch.isclose(said.expression[:, 1:], said.expression[:, :-1]).all(-1).float().mean()
     assert 0.2 < float(same) < 0.5, "an error is kept with chance .475 on average, but not over a change"
     by_vad = {row.tobytes(): set() for row in votes.share}
@@ -116,7 +116,7 @@ def test_without_the_residual_it_is_a_product_of_gaussians_with_the_prior_once(v
 
 def test_what_an_absent_modality_holds_reaches_neither_answer_nor_gradient(votes: CremadVotes) -> None:
     network = start(votes, width=8, memory=4, members=2)
-    said = simulate(votes, SMALL, np.random.default_rng(4))
+    said = draw(votes, SMALL, np.random.default_rng(4))
     away = said.presence == 0
     spoiled = said._replace(
         mean=said.mean.masked_fill(away[..., None], torch.nan),
@@ -156,13 +156,13 @@ def test_the_card_says_what_was_measured(folder: Path, tmp_path: Path) -> None:
 def test_calibrated_intervals_cover_alone_and_together(folder: Path, votes: CremadVotes) -> None:
     val = CremadVotes(folder, "val")
     network = fit(votes, SMALL, width=16, memory=4, members=2)
-    calibrate(network, val)
+    calibrate(network, exact(val))
     for present in (("face",), ("speech",), ("face", "speech")):
         answer = look(network, exact(val, present)).answer
         covered = (abs(val.vad - answer.mean.numpy()) <= 1.645 * np.exp(answer.log_var.numpy() / 2)).mean(0)
         assert (abs(covered - 0.9) <= 0.02).all(), (present, covered)
     with pytest.raises(ValueError, match="calibrated already"):
-        calibrate(network, val)
+        calibrate(network, exact(val))
 
 
 def test_baselines_are_ordered_as_what_they_know(folder: Path, votes: CremadVotes) -> None:
