@@ -19,9 +19,9 @@ FLIPS = 100  # draws of coins
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of intervals, whose coverage is told
 BINS = 10  # of the certainty that a class is told with
 LEAKY = textwrap.fill(
-    "LEAKY: this split puts samples on both sides that are nearly copies of each other. A nearest neighbour, which learns "
+    "LEAKY: this split puts parts of one trial, copies, or one person on both sides. A nearest neighbour, which learns "
     "nothing, tells coin flips apart with a balanced accuracy of 0.98 where windows of EEG are shuffled so (docs/eeg-leakage.md). "
-    "Figures under it measure how well trials are remembered, not affect; give them only beside "
+    "Figures under it measure how well they are remembered, not affect; give them only beside "
     "others of the same kind, and with this word.",
     110,
 )

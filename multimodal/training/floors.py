@@ -38,6 +38,11 @@ def marks_f1(chance: NDArray[np.floating], marks: NDArray[np.floating]) -> float
     return float(np.mean(found)) if found else float("nan")
 
 
+def both_f1(chance: NDArray[np.floating], marks: NDArray[np.floating]) -> float:
+    """The mean of the F1 of yes and that of no, averaged over the marks that occur: BAH's AVGF1."""
+    return (marks_f1(chance, marks) + marks_f1(1 - chance, 1 - marks)) / 2
+
+
 def mean_average_precision(chance: NDArray[np.floating], marks: NDArray[np.floating]) -> float:
     """Average precision, (n, M) each and NaN where unknown, averaged over the marks that occur."""
     from sklearn.metrics import average_precision_score
@@ -47,7 +52,11 @@ def mean_average_precision(chance: NDArray[np.floating], marks: NDArray[np.float
     return float(np.mean(found)) if found else float("nan")
 
 
-MARKS: dict[str, Callable[..., float]] = {"macro_f1": marks_f1, "mean_average_precision": mean_average_precision}
+MARKS: dict[str, Callable[..., float]] = {
+    "macro_f1": marks_f1,
+    "f1_of_yes_and_no": both_f1,
+    "mean_average_precision": mean_average_precision,
+}
 
 
 def majority(label: NDArray[np.integer]) -> int:

@@ -36,7 +36,7 @@ def test_colours_are_torchvisions(seed: int, b: float, c: float, s: float, hue: 
     picture = smooth(seed, 85, 165)
     theirs = functional.adjust_brightness(tensor(picture), b)
     theirs = functional.adjust_saturation(functional.adjust_contrast(theirs, c), s)
-    near(coloured(picture, b, c, s, hue=hue), functional.adjust_hue(theirs, hue), 2.0)
+    near(coloured(picture, b, c, s, hue=hue), functional.adjust_hue(theirs, hue), 3.0)
 
 
 @settings(max_examples=25, deadline=None)
@@ -66,7 +66,7 @@ def test_a_variation_follows_from_its_numbers_and_varies() -> None:
     again = [published(picture, np.random.default_rng([0, 1, k])) for k in range(40)]
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert len({a.tobytes() for a in first}) == 40
-    noisy = [np.abs(np.diff(a.astype(int), axis=0)).mean(2) > 40 for a in first]
+    noisy = [np.abs(np.diff(a.astype(int), axis=0)).mean(2) > 90 for a in first]
     erased = [share.mean() for share in noisy]
     assert 10 <= sum(share > 0.01 for share in erased) <= 30, "half of them have a part replaced"
     assert max(erased) < 0.3

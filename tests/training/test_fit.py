@@ -191,7 +191,7 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_the_leaky_run_says_so(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(LEAKY, corpus, tmp_path) == 0
     out = capsys.readouterr().out
-    assert out.startswith("LEAKY: this split puts samples on both sides") and out.count("docs/eeg-leakage.md") == 2
+    assert out.startswith("LEAKY: this split puts parts of one trial") and out.count("docs/eeg-leakage.md") == 2
     assert "\n  LEAKY " in out and "coin flips" in out
     found = json.loads((tmp_path / "results.json").read_text())
     assert found["data"]["leaky"] and found["folds"]["of"] == 5
