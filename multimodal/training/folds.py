@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Callback, EarlyStopping
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import nn
 
@@ -143,14 +143,13 @@ def _train_one(data: AffectData, fold: Fold, k: int, plan: Plan, say: Callable[[
         data.begin(module.network, plan.start)
     data.choose(fold)
     module.prepare(data.look(), data.classes, data.marks)
-    best = Best()
+    best = Best(folder)
     callbacks: list[Callback] = [best, Resume(folder, plan.save_every)]
     if data.validates:
         callbacks.append(EarlyStopping("val_loss", patience=plan.patience))
     with quiet():
-        place: dict[str, Any] = {"save_dir": plan.out, "name": "", "version": folder.name}
         trainer = plan.trainer(
-            logger=[CSVLogger(**place), TensorBoardLogger(**place, default_hp_metric=False)],
+            logger=TensorBoardLogger(plan.out, name="", version=folder.name, default_hp_metric=False),
             callbacks=callbacks,
             **_OURS,
             enable_progress_bar=sys.stderr.isatty(),

@@ -1,5 +1,6 @@
 """What a training run keeps beside its weights: the best of them, the curve of losses, and a place to go on from."""
 
+import csv
 import time
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,13 @@ LAST = "last.ckpt"  # of a fold that is being trained
 
 
 class Best(Callback):
-    """Remembers the answering network's weights at the lowest validation loss, and every epoch's losses in ``curve``."""
+    """Remembers the answering network's weights at the lowest validation loss, and every epoch's losses in ``curve``.
 
-    def __init__(self) -> None:
+    ``metrics.csv`` in ``folder`` has the curve, that before a run was broken off too.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "metrics.csv"
         self.loss = float("inf")
         self.epoch = -1
         self.weights: dict[str, Tensor] = {}
@@ -32,12 +37,14 @@ class Best(Callback):
             self.weights = {name: value.detach().clone() for name, value in pl_module.answering.state_dict().items()}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        losses = {
-            name: float(trainer.callback_metrics[name])
-            for name in ("train_loss", "val_loss")
-            if name in trainer.callback_metrics
-        }
-        self.curve.append({"epoch": trainer.current_epoch, **losses})
+        losses = {name: trainer.callback_metrics.get(name) for name in ("train_loss", "val_loss")}
+        known = {name: float(value) for name, value in losses.items() if value is not None}
+        self.curve.append({"epoch": trainer.current_epoch, **known})
+        if trainer.is_global_zero:
+            with draft(self.path) as place, place.open("w", newline="") as file:
+                writer = csv.DictWriter(file, self.curve[0])
+                writer.writeheader()
+                writer.writerows(self.curve)
 
     def state_dict(self) -> dict[str, Any]:
         return {"loss": self.loss, "epoch": self.epoch, "weights": self.weights, "curve": self.curve}

@@ -34,6 +34,7 @@ def fit(arguments: list[str]) -> int:
         "that was broken off goes on where it stopped.",
         arguments,
     )
+    asked.data.check(asked.module().network)
     config = asked.settings()
     refuse_another(asked.out, config)
     first = rank_zero_only.rank == 0
