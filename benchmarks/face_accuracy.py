@@ -20,7 +20,8 @@ from affectstream.encoders.checkpoint import checkpoint_folder
 from affectstream.encoders.face.detect import Detector
 from affectstream.encoders.face.encoder import FaceEncoder
 from affectstream.multimodal import metrics
-from affectstream.multimodal.training.face import find_points, plain_crops
+from affectstream.multimodal.training.face_augment import find_points
+from affectstream.multimodal.training.face_data import framed_crop
 from affectstream.multimodal.training.face_metrics import ferplus_metrics, london_metrics
 
 PEER = """
@@ -42,8 +43,8 @@ def main() -> None:
     parser.add_argument("--peer", help="python of an environment with fer installed")
     options = parser.parse_args()
     encoder, data = FaceEncoder.load(), FerPlus(options.data, options.split)
-    points = find_points(data.image, Detector(checkpoint_folder() / "yunet.onnx", threshold=0.5))
-    crops = plain_crops(data.image, points, encoder.contract)
+    points = find_points(data.image, Detector(checkpoint_folder() / "yunet.onnx", threshold=0.5), len(data))
+    crops = np.stack([framed_crop(*face, encoder.contract) for face in zip(data.image, points, strict=True)])
     parts = [encoder.look(crops[i : i + 64]) for i in range(0, len(crops), 64)]
     mean, log_var, logits = (np.concatenate([p[name] for p in parts]) for name in ("mean", "log_var", "logits"))
     print(json.dumps({"ferplus": ferplus_metrics(mean, np.exp(log_var), logits, data)}, indent=1))

@@ -122,7 +122,9 @@ def main() -> None:
         each("vary", lambda k: published(picture, np.random.default_rng(k)), few)
         for workers in arguments.workers:
             fed = rate(samples(faces, LARGE, "cage", None), workers, 128, 2)
-            print(f"  {workers} workers: {fed:6.0f} pictures a second, {fed / eaten:.2f} of what the small network takes")
+            print(
+                f"  {workers} workers: {fed:6.0f} pictures a second, {fed / eaten:.2f} of what the small network takes"
+            )
     loaded = Loaded(4096)
     points = np.tile(whole_points(loaded.image[0]), (len(loaded), 1, 1))
     print("48 px, grey, in memory, framed by points to 64 px and varied as a camera does:")

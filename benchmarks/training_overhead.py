@@ -88,7 +88,9 @@ def main() -> None:
     for name, rounds in spent.items():
         print(f"{name:<10} {1000 * float(np.median(rounds)):7.1f} ms of processor time a step of {arguments.batch}")
     ratio = np.array(spent["bare loop"]) / np.array(spent["trainer"])
-    print(f"steps under the trainer: {float(np.median(ratio)):.3f} of a bare loop's ({ratio.min():.3f} to {ratio.max():.3f})")
+    print(
+        f"steps under the trainer: {float(np.median(ratio)):.3f} of a bare loop's ({ratio.min():.3f} to {ratio.max():.3f})"
+    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""Ship the trained face network: calibrate on validation, export, measure once on test, write the card.
+"""Ship a trained face network: export it, measure it once on test, write the card.
 
-    python -m affectstream.multimodal.training.face_export --data DATA --run runs/face --out checkpoints
+    python -m affectstream.multimodal.training.face_export --data DATA --run RUN --out checkpoints
 
+``RUN`` is a run of ``affectstream fit --config face/ferplus_small.yaml``, which calibrated the network on the validation part.
 ``DATA`` holds the FER+ splits and, for the test on photographs, the London set.
 """
 
 import argparse
+import csv
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
@@ -20,18 +22,17 @@ from affectstream.datasets.london import London
 from affectstream.encoders.face.crop import CropContract
 from affectstream.encoders.face.encoder import FaceEncoder
 from affectstream.encoders.face.network import FaceNetwork
-from affectstream.encoders.network import Affect, AffectHead
-from affectstream.multimodal.training.calibrate import calibrate
 from affectstream.multimodal.training.export import Card, to_onnx, write_checkpoint
-from affectstream.multimodal.training.face import Recipe, cached_points, plain_crops, predict
+from affectstream.multimodal.training.face_data import FaceData
 from affectstream.multimodal.training.face_metrics import ferplus_metrics, london_metrics, nearest_neighbour
+from affectstream.multimodal.training.weights import put_in, read_weights
 from affectstream.multimodal.types import DIMENSIONS, Facts
 
 NAME = "face-small"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Calibrate, export and measure the small face network")
+    parser = argparse.ArgumentParser(description="Export and measure the small face network")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -41,33 +42,25 @@ def main() -> None:
 
 
 def export(data: Path, run: Path, out: Path) -> None:
-    """Write ``face-small.{onnx,safetensors,json}`` to ``out`` from the weight average of the training ``run``."""
-    sets = {split: FerPlus(data, split) for split in ("train", "val", "test")}
-    contract = CropContract()
-    points = cached_points(sets, run)
-    crops = {split: plain_crops(sets[split].image, points[split], contract) for split in ("val", "test")}
-    saved = torch.load(run / "last.pt", weights_only=True)
-    network = FaceNetwork()
-    network.load_state_dict({k.removeprefix("module."): v for k, v in saved["averaged"].items() if k != "n_averaged"})
-    network.eval()
-    val = predict(network, crops["val"])
-    assert isinstance(network.head, AffectHead)
-    calibrate(
-        network.head,
-        Affect(*val, torch.empty(0)),
-        torch.from_numpy(sets["val"].vad),
-        torch.from_numpy(sets["val"].share),
-    )
-    mean, log_var, logits = (part.numpy() for part in predict(network, crops["test"]))
+    """Write ``face-small.{onnx,safetensors,json,md}`` to ``out`` from the training ``run``."""
+    test, contract = FerPlus(data, "test"), CropContract()
+    faces = FaceData(FerPlus, data, contract=contract)
+    faces.read(run / "features")
+    (fold,) = faces.folds()
+    network, place = FaceNetwork(), run / "fold-00"
+    weights, about = read_weights(place / "weights.safetensors")
+    put_in(network, weights, place / "weights.safetensors").eval()
+    with np.load(place / "answers.npz") as answers:
+        mean, log_var, logits = (answers[name] for name in ("mean", "log_var", "logits"))
     scores = {
-        "ferplus_test": ferplus_metrics(mean, np.exp(log_var), logits, sets["test"]),
-        "nearest_neighbour": nearest_neighbour(sets["train"], sets["test"]),
+        "ferplus_test": ferplus_metrics(mean, np.exp(log_var), logits, test),
+        "nearest_neighbour": nearest_neighbour(FerPlus(data, "train"), test),
     }
     path = out / f"{NAME}.onnx"
     to_onnx(network, {"crops": torch.rand(2, 1, contract.side, contract.side)}, {"crops": {0: "batch"}}, path)
-    card = Card(_facts(contract, network), scores, _trained(run), _SPLIT, _NOT_FOR)
-    real = np.ascontiguousarray(crops["test"][:200].transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255)
-    checks = [{"crops": part} for part in np.split(real, 10)]
+    card = Card(_facts(contract, network), scores, _trained(run, about), _SPLIT, _NOT_FOR)
+    real = faces.samples.inputs(fold.test[:200], None)["crops"].contiguous().numpy()
+    checks = [{"crops": part} for part in np.array_split(real, 10)]
     tensors = {name: value.numpy() for name, value in network.state_dict().items()}
     worst = write_checkpoint(network, tensors, path, card, checks)
     scores["london"] = london_metrics(FaceEncoder.load(out), London(data))
@@ -179,16 +172,15 @@ _NOT_FOR = (
 )
 
 
-def _trained(run: Path) -> str:
-    """What was really trained, read from the run's log."""
-    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    hours = sum(line["seconds"] for line in lines) / 3600
-    recipe = Recipe()
-    cycles = " and ".join(f"{cycle.epochs} at {cycle.rate:g}" for cycle in recipe.cycles)
+def _trained(run: Path, about: Mapping[str, Any]) -> str:
+    """What was really trained, read from the run."""
+    with (run / "fold-00" / "metrics.csv").open(newline="") as file:
+        curve = list(csv.DictReader(file))
+    best = min(curve, key=lambda row: float(row["val_loss"]))
+    hours = sum(float(row["seconds"]) for row in curve) / 3600
     return (
-        f"{sum(line.get('epochs', 1) for line in lines)} epochs from random weights ({cycles}, each from the weight average "
-        f"before), {hours:.1f} hours on one to two CPU cores, batch {recipe.batch}, AdamW, soft votes and VAD together, "
-        f"weight average {recipe.average}, seed {recipe.seed}"
+        f"{about['epochs']} epochs from random weights by the preset face/ferplus_small.yaml, {hours:.1f} hours on one to two CPU "
+        f"cores; the weight average of epoch {int(best['epoch']) + 1}, of the lowest validation loss"
     )
 
 

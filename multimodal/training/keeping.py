@@ -24,10 +24,14 @@ class Best(Callback):
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "metrics.csv"
+        self.began = 0.0
         self.loss = float("inf")
         self.epoch = -1
         self.weights: dict[str, Tensor] = {}
         self.curve: list[dict[str, float]] = []
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.began = time.monotonic()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, AffectModule)
@@ -39,10 +43,11 @@ class Best(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         losses = {name: trainer.callback_metrics.get(name) for name in ("train_loss", "val_loss")}
         known = {name: float(value) for name, value in losses.items() if value is not None}
-        self.curve.append({"epoch": trainer.current_epoch, **known})
+        seconds = round(time.monotonic() - self.began, 1)
+        self.curve.append({"epoch": trainer.current_epoch, **known, "seconds": seconds})
         if trainer.is_global_zero:
             with draft(self.path) as place, place.open("w", newline="") as file:
-                writer = csv.DictWriter(file, self.curve[0])
+                writer = csv.DictWriter(file, list(dict.fromkeys(name for entry in self.curve for name in entry)))
                 writer.writeheader()
                 writer.writerows(self.curve)
 

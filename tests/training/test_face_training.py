@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import nn
 
@@ -18,15 +19,8 @@ from affectstream.multimodal import metrics
 from affectstream.multimodal.terms import TERM_MEAN
 from affectstream.multimodal.training.calibrate import calibrate
 from affectstream.multimodal.training.export import largest_difference
-from affectstream.multimodal.training.face import (
-    Augment,
-    Cycle,
-    Recipe,
-    plain_crops,
-    sampling_weights,
-    to_tensor,
-    train,
-)
+from affectstream.multimodal.training.face_augment import Augment
+from affectstream.multimodal.training.face_data import FaceData
 from affectstream.multimodal.training.losses import affect_loss, beta_nll, concordance, soft_cross_entropy
 
 RNG = np.random.default_rng(0)
@@ -38,16 +32,14 @@ def shipped() -> FaceNetwork:
     return network.eval()
 
 
-def ferplus_folder(folder: Path, count: int = 48) -> Path:
-    """A made-up FER+ of ``count`` pictures in which the vote can be read off the brightness."""
+def ferplus_folder(folder: Path, kind: NDArray[np.integer]) -> Path:
+    """A made-up FER+ of black pictures, each voted to be of one ``kind``."""
     for split in ("train", "val", "test"):
-        kind = RNG.integers(0, 8, count)
-        votes = np.zeros((count, 10), np.uint8)
-        votes[np.arange(count), kind] = 10
-        noise = RNG.integers(0, 20, (count, 48, 48))
-        image = (noise + 25 * kind[:, None, None]).astype(np.uint8)
-        group = np.array([f"{split}{i}" for i in range(count)])
-        np.savez(folder / f"ferplus_{split}.npz", image=image, votes=votes, group=group)
+        group = np.array([f"{split}{i}" for i in range(len(kind))])
+        votes = 10 * np.eye(10, dtype=np.uint8)[kind]
+        np.savez(
+            folder / f"ferplus_{split}.npz", image=np.zeros((len(kind), 48, 48), np.uint8), votes=votes, group=group
+        )
     return folder
 
 
@@ -104,10 +96,14 @@ def test_derived_vad_is_the_expected_term() -> None:
     np.testing.assert_allclose(derived_vad(share), by_hand, atol=1e-6)
 
 
-def test_rare_expressions_are_drawn_more_often_and_common_ones_still_most() -> None:
-    share = np.eye(8, dtype=np.float32)[RNG.choice(8, 4000, p=[0.6, 0.2, 0.1, 0.05, 0.02, 0.01, 0.01, 0.01])]
-    drawn = sampling_weights(share, 0.35) @ share
-    assert drawn.sum() == pytest.approx(1, abs=1e-5)
+def test_rare_expressions_are_drawn_more_often_and_common_ones_still_most(tmp_path: Path) -> None:
+    kind = RNG.choice(8, 4000, p=[0.6, 0.2, 0.1, 0.05, 0.02, 0.01, 0.01, 0.01])
+    data = FaceData(FerPlus, ferplus_folder(tmp_path, kind), framing="whole", rare=0.35)
+    data.read(tmp_path / "cache")
+    data.choose(data.folds()[0])
+    chance, share = data.chance(), np.eye(8)[kind]
+    assert chance is not None and chance.sum() == pytest.approx(1)
+    drawn = chance @ share
     assert drawn[0] == drawn.max() < share.mean(0)[0] and drawn[7] > 2 * share.mean(0)[7]
 
 
@@ -134,22 +130,10 @@ def test_both_sizes_answer_in_range_and_have_the_size_they_claim() -> None:
         assert answer.mean.shape == answer.log_var.shape == (1, 3) and (answer.mean.abs() <= 1).all()
 
 
-def test_a_run_that_broke_off_goes_on_to_the_same_weights(tmp_path: Path) -> None:
-    data = ferplus_folder(tmp_path)
-    recipe = Recipe(cycles=(Cycle(1, 1.5e-3), Cycle(1, 8e-4)), batch=16)
-    train(data, tmp_path / "whole", recipe)
-    train(data, tmp_path / "parts", recipe, stop_after=1)
-    train(data, tmp_path / "parts", recipe)
-    whole, parts = (torch.load(tmp_path / n / "last.pt", weights_only=True) for n in ("whole", "parts"))
-    for name, value in whole["averaged"].items():
-        torch.testing.assert_close(parts["averaged"][name], value, msg=name)
-    assert len((tmp_path / "parts" / "log.jsonl").read_text().splitlines()) == 2
-
-
-def test_the_shipped_network_and_its_onnx_agree_on_real_faces(shared_data: Path) -> None:
-    data = FerPlus(shared_data / "face", "test")
-    points = np.broadcast_to(TEMPLATE * 48 - 0.5, (200, 5, 2)).astype(np.float32)
-    crops = to_tensor(plain_crops(data.image[:200], points, CropContract())).contiguous().numpy()
+def test_the_shipped_network_and_its_onnx_agree_on_real_faces(shared_data: Path, tmp_path: Path) -> None:
+    data = FaceData(FerPlus, shared_data / "face", framing="whole")
+    data.read(tmp_path)
+    crops = data.samples.inputs(np.arange(200), None)["crops"].contiguous().numpy()
     path = checkpoint_folder() / "face-small.onnx"
     assert largest_difference(shipped(), path, [{"crops": c} for c in np.split(crops, 10)]) <= 1e-4
 

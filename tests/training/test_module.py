@@ -56,7 +56,9 @@ def test_a_layers_rate_is_a_power_of_its_distance_from_the_head() -> None:
     network = FaceNetwork()
     rates = {id(p): g["lr"] for g in AffectModule(network, layer_decay=0.8)._groups() for p in g["params"]}
     assert rates[id(network.head.out.weight)] == 1e-3
-    assert rates[id(network.trunk.stem.conv1.weight)] == pytest.approx(1e-3 * 0.8**6), "five blocks and the head above it"
+    assert rates[id(network.trunk.stem.conv1.weight)] == pytest.approx(1e-3 * 0.8**6), (
+        "five blocks and the head above it"
+    )
 
 
 def test_the_average_is_that_of_the_weights_after_every_step() -> None:

@@ -17,7 +17,6 @@ from scipy.io import savemat
 from affectstream.multimodal.montages import EPOC14
 
 
-
 def _module(name: str) -> Any:
     """A file of generators beside the tests of the corpora."""
     spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "datasets" / f"{name}.py")
@@ -39,6 +38,7 @@ def write_dreamer(eeg_files: Any, folder: Path) -> None:
         }
     whole = {"Data": eeg_files.cells(people).T, "EEG_SamplingRate": 128.0}
     savemat(folder / "DREAMER.mat", {"DREAMER": whole | {"EEG_Electrodes": eeg_files.cells(list(EPOC14)).T}})
+
 
 SHORT = (
     *("--trainer.max_epochs", "3", "--trainer.accelerator", "cpu", "--data.batch", "4", "--data.workers", "0"),
