@@ -47,6 +47,7 @@ class Clips(Corpus):
         share: NDArray[np.floating] | None = None,
         *,
         vad: NDArray[np.floating] | None = None,
+        session: ArrayLike | None = None,
         part: ArrayLike | None = None,
     ) -> None:
         self.clips = tuple(clips)
@@ -57,6 +58,7 @@ class Clips(Corpus):
         super().__init__(
             [clip.speaker for clip in clips],
             trial=[clip.sentence for clip in clips],
+            session=session,
             part=part,
             vad=derived_vad(share, emotions) if vad is None else vad,
             labels=emotions,

@@ -6,14 +6,17 @@ folder is kept.
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
+from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from affectstream.datasets.clips import Clips, read_clip
 from affectstream.encoders.speech.backbone import Backbone
@@ -89,21 +92,48 @@ def presence_of(samples: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def _write(clips: Clips, backbone: Backbone | None, place: Path, name: str, alter: Alter | None) -> None:
-    quartets, states, presence, offset = [], [], [], [0]
-    for i, clip in enumerate(clips.clips):
-        samples = read_clip(clip.path)
-        if alter is not None:
-            samples = alter(samples, np.random.default_rng([*name.encode(), i]))
-        frames = frames_of(samples, backbone)
-        quartets.append(frames.quartets.astype(np.float16))
-        if frames.states is not None:
-            states.append(frames.states.astype(np.float16))
-        presence.append(presence_of(samples).astype(np.float16))
-        offset.append(offset[-1] + len(frames.quartets))
-    np.save(place / "quartets.npy", np.concatenate(quartets))
-    np.save(place / "states.npy", np.concatenate(states) if states else np.empty((offset[-1], 0, 0), np.float16))
-    np.save(place / "presence.npy", np.concatenate(presence))
+    offset = [0]
+    with ExitStack() as files:
+        quartets, states, presence = (
+            files.enter_context(Growing(place / f"{part}.npy")) for part in ("quartets", "states", "presence")
+        )
+        for i, clip in enumerate(tqdm(clips.clips, f"listening, {name}", unit=" recordings", disable=None)):
+            samples = read_clip(clip.path)
+            if alter is not None:
+                samples = alter(samples, np.random.default_rng([*name.encode(), i]))
+            frames = frames_of(samples, backbone)
+            quartets.add(frames.quartets)
+            states.add(np.empty((len(frames.quartets), 0, 0)) if frames.states is None else frames.states)
+            presence.add(presence_of(samples))
+            offset.append(offset[-1] + len(frames.quartets))
     np.save(place / "offset.npy", np.array(offset))  # last: it says that the rest is whole
+
+
+class Growing:
+    """A ``.npy`` file of float16 to which rows are added, so that hours of frames are never in memory together."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("wb")
+        self.shape = (0,)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.file:
+            self._write_header()
+
+    def add(self, rows: NDArray[np.floating]) -> None:
+        """Add ``rows`` (m, ...), of the same shape but for m each time."""
+        self.shape = (self.shape[0] + len(rows), *rows.shape[1:])
+        if not self.file.tell():
+            self._write_header()
+        self.file.write(np.ascontiguousarray(rows, "<f2").tobytes())
+
+    def _write_header(self) -> None:
+        """At the file's beginning; numpy leaves room there for as many rows as may come."""
+        self.file.seek(0)
+        write_array_header_1_0(self.file, {"descr": "<f2", "fortran_order": False, "shape": self.shape})
 
 
 Pick = tuple[int, int, int, int]  # set, recording, first frame, frames

@@ -23,7 +23,7 @@ from affectstream.multimodal.training import speech_backbones
 from affectstream.multimodal.training.losses import affect_loss
 from affectstream.multimodal.training.speech import Recipe, answers, train_member
 from affectstream.multimodal.training.speech_alignment import AlignedSpeech, Heard, Lessons, contrast
-from affectstream.multimodal.training.speech_data import beginning, prepare, random_windows, windows
+from affectstream.multimodal.training.speech_data import Growing, beginning, prepare, random_windows, windows
 from affectstream.multimodal.training.speech_folds import Fold, split
 from affectstream.multimodal.training.speech_scores import calibrated_by_others
 
@@ -101,6 +101,17 @@ def test_frames_are_kept_and_read_back(corpus: Clips, tmp_path: Path) -> None:
     assert (next(tmp_path.iterdir()) / "offset.npy").stat().st_mtime_ns == stamp
     other = prepare(corpus, None, tmp_path, name="quiet", alter=lambda x, rng: x * np.float32(0.5))
     np.testing.assert_allclose(other.quartets[:, 1:], one.quartets[:, 1:], atol=0.05)
+
+
+def test_a_file_that_grows_is_one_that_was_saved_at_once(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((3, 2), (0, 0), ()):
+        parts = [rng.normal(size=(count, *shape)).astype(np.float32) for count in (5, 1, 99_999)]
+        with Growing(tmp_path / "grown.npy") as file:
+            for part in parts:
+                file.add(part)
+        np.save(tmp_path / "saved.npy", np.concatenate(parts).astype(np.float16))
+        assert (tmp_path / "grown.npy").read_bytes() == (tmp_path / "saved.npy").read_bytes()
 
 
 def test_windows_end_with_their_stretch(corpus: Clips, tmp_path: Path) -> None:
