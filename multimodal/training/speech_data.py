@@ -101,6 +101,8 @@ def _write(clips: Clips, backbone: Backbone | None, place: Path, name: str, alte
             samples = read_clip(clip.path)
             if alter is not None:
                 samples = alter(samples, np.random.default_rng([*name.encode(), i]))
+            if len(samples) < HOP:
+                raise ValueError(f"{clip.path} has {len(samples)} samples at 16 kHz; wanted {HOP} or more; leave it out")
             frames = frames_of(samples, backbone)
             quartets.add(frames.quartets)
             states.add(np.empty((len(frames.quartets), 0, 0)) if frames.states is None else frames.states)
