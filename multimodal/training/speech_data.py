@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from affectstream.datasets.clips import Clips, read_clip
+from affectstream.datasets.clips import Clips
+from affectstream.datasets.labelled_files import LabelledFiles
 from affectstream.encoders.speech.backbone import Backbone
 from affectstream.encoders.speech.features import frames_of
 from affectstream.encoders.speech.hearing import Hearing, latest_speech, listen
 from affectstream.encoders.speech.spectrum import BANDS, COMPONENTS, HOP
 from affectstream.multimodal.training.speech_augment import varied
 
+Sounds = Clips | LabelledFiles  # of the latter, tables of sounds
 Alter = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
 
 
@@ -54,7 +56,7 @@ class Batch(NamedTuple):
 
 
 def prepare(
-    clips: Clips, backbone: Backbone | None, folder: Path, *, name: str, alter: Alter | None = None
+    clips: Sounds, backbone: Backbone | None, folder: Path, *, name: str, alter: Alter | None = None
 ) -> Prepared:
     """The frames of all ``clips``, each changed by ``alter`` first, from ``folder`` if they are there already.
 
@@ -63,8 +65,9 @@ def prepare(
     """
     whole = hashlib.sha256(name.encode())
     whole.update((backbone.name if backbone else "none").encode())
-    for clip in clips.clips:
-        whole.update(f"{clip.path.name} {clip.path.stat().st_size}".encode())
+    for path in clips.files:
+        assert path is not None  # a sound is a file
+        whole.update(f"{path.name} {path.stat().st_size}".encode())
     place = folder / f"{name}-{whole.hexdigest()[:12]}"
     if not (place / "offset.npy").exists():
         place.mkdir(parents=True, exist_ok=True)
@@ -73,9 +76,9 @@ def prepare(
     return Prepared(**parts, offset=np.load(place / "offset.npy"))
 
 
-def copies(clips: Clips, backbone: Backbone | None, folder: Path, *, name: str, count: int) -> list[Prepared]:
+def copies(clips: Sounds, backbone: Backbone | None, folder: Path, *, name: str, count: int) -> list[Prepared]:
     """The corpus as it is, and ``count`` varied copies of it."""
-    voices = [read_clip(clip.path) for clip in clips.clips[:: max(len(clips) // 60, 1)]]
+    voices = [_sound(clips, i) for i in range(0, len(clips), max(len(clips) // 60, 1))]
     plain = prepare(clips, backbone, folder, name=name)
     more = [
         prepare(clips, backbone, folder, name=f"{name}-{k}", alter=lambda x, rng: varied(x, voices, rng))
@@ -91,18 +94,24 @@ def presence_of(samples: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.concatenate([heard.speech, latest_speech(state, left)]).astype(np.float32)
 
 
-def _write(clips: Clips, backbone: Backbone | None, place: Path, name: str, alter: Alter | None) -> None:
+def _sound(clips: Sounds, i: int) -> NDArray[np.float32]:
+    return np.asarray(clips.signal(i), np.float32)
+
+
+def _write(clips: Sounds, backbone: Backbone | None, place: Path, name: str, alter: Alter | None) -> None:
     offset = [0]
     with ExitStack() as files:
         quartets, states, presence = (
             files.enter_context(Growing(place / f"{part}.npy")) for part in ("quartets", "states", "presence")
         )
-        for i, clip in enumerate(tqdm(clips.clips, f"listening, {name}", unit=" recordings", disable=None)):
-            samples = read_clip(clip.path)
+        for i in tqdm(range(len(clips)), f"listening, {name}", unit=" recordings", disable=None):
+            samples = _sound(clips, i)
             if alter is not None:
                 samples = alter(samples, np.random.default_rng([*name.encode(), i]))
             if len(samples) < HOP:
-                raise ValueError(f"{clip.path} has {len(samples)} samples at 16 kHz; wanted {HOP} or more; leave it out")
+                raise ValueError(
+                    f"{clips.files[i]} has {len(samples)} samples at 16 kHz; wanted {HOP} or more; leave it out"
+                )
             frames = frames_of(samples, backbone)
             quartets.add(frames.quartets)
             states.add(np.empty((len(frames.quartets), 0, 0)) if frames.states is None else frames.states)

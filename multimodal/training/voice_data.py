@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from affectstream.datasets.clips import Clips
+from affectstream.datasets.labelled_files import LabelledFiles
 from affectstream.encoders.speech.backbone import WhisperBackbone
 from affectstream.encoders.speech.encoder import contract
 from affectstream.encoders.speech.features import HOP_SECONDS, WINDOW, WINDOW_SECONDS
@@ -25,6 +26,7 @@ from affectstream.multimodal.training.speech_baselines import mean_quartets
 from affectstream.multimodal.training.speech_data import (
     Pick,
     Prepared,
+    Sounds,
     beginning,
     copies,
     middle,
@@ -95,7 +97,7 @@ class SpeechData(CorpusData):
     middle of each recording. Both are multiples of 4.
     """
 
-    corpus: Clips
+    corpus: Sounds
     samples: Voices
 
     def __init__(
@@ -145,14 +147,13 @@ class SpeechData(CorpusData):
         super().read(cache)
 
     def make_samples(self, vad: Tensor, labels: Tensor, marks: Tensor, cache: Path) -> Voices:
-        if not isinstance(self.corpus, Clips):
-            raise ValueError(
-                f"{self.corpus.ABOUT.name} is no corpus of sounds; wanted one such as affectstream.datasets.emodb.EmoDB"
-            )
+        corpus = self.corpus
+        if not isinstance(corpus, Clips) and not (isinstance(corpus, LabelledFiles) and corpus.kind == "sound"):
+            raise ValueError(f"{corpus.ABOUT.name} in {self.root} is no corpus of sounds; wanted one such as EmoDB")
         backbone = WhisperBackbone.load() if self.backbone else None
-        name = re.sub(r"\W+", "-", self.corpus.ABOUT.name).lower()
+        name = re.sub(r"\W+", "-", corpus.ABOUT.name).lower()
         return Voices(
-            copies(self.corpus, backbone, cache, name=name, count=self.copies),
+            copies(corpus, backbone, cache, name=name, count=self.copies),
             self.kept,
             (vad, labels, marks),
             length=self.length,
