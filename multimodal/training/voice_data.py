@@ -26,7 +26,6 @@ from affectstream.multimodal.training.speech_baselines import mean_quartets
 from affectstream.multimodal.training.speech_data import (
     Pick,
     Prepared,
-    Sounds,
     beginning,
     copies,
     middle,
@@ -97,7 +96,6 @@ class SpeechData(CorpusData):
     middle of each recording. Both are multiples of 4.
     """
 
-    corpus: Sounds
     samples: Voices
 
     def __init__(
