@@ -64,7 +64,9 @@ class Voices(Samples):
         if epoch is None:
             whole = [middle(self.sets[0], clip, self.longest) for clip in self.kept[index].tolist()]
             return self.windows(whole, self.longest)
-        return self.windows([self._drawn(int(k), epoch) for k in index], self.length)
+        alone = len(np.unique(index)) == 1  # so that there is something to normalise a batch by
+        drawn = [self._drawn(int(k), epoch, row if alone else 0) for row, k in enumerate(index)]
+        return self.windows(drawn, self.length)
 
     def batch(self, index: Index, epoch: int | None) -> Batch:
         if epoch is not None and len(index) == 1:  # the last of an epoch; batch normalisation wants two
@@ -81,8 +83,8 @@ class Voices(Samples):
         """Stretches as :func:`affectstream.multimodal.training.speech_data.windows` has them, by the names of inputs."""
         return {name: value for name, value in windows(self.sets, pick, length)._asdict().items() if value is not None}
 
-    def _drawn(self, k: int, epoch: int) -> Pick:
-        rng = np.random.default_rng([self.seed, epoch, k])
+    def _drawn(self, k: int, epoch: int, again: int) -> Pick:
+        rng = np.random.default_rng([self.seed, epoch, k, again])
         return random_windows(self.sets, self.kept[[k]], self.length, self.plain, rng)[0]
 
 
