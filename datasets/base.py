@@ -74,7 +74,8 @@ class Corpus(Sequence[Sample]):
 
     ``vad`` (n, 3), ``share`` (n, K) over the names ``labels``, ``present`` (n, M) over the names ``marks``: as in
     :class:`Target`, K and M 0 where there are none. ``subject`` (n,) whom a split must not divide, ``trial`` (n,) what it must not
-    divide either, such as a video of frames (by default the subject's only one), ``part`` (n,) the official split, one of
+    divide either, such as a video of frames (by default the subject's only one), ``session`` (n,) when subjects met, "" where that is
+    not told, ``part`` (n,) the official split, one of
     :data:`PARTS`, or "" where there is none. ``vad_derived`` says that ``vad`` is another way of writing ``share``, and no rating.
 
     Raises ValueError for no samples, columns that do not fit, a part of another name, or a target out of its range.
@@ -88,6 +89,7 @@ class Corpus(Sequence[Sample]):
         subject: ArrayLike,
         *,
         trial: ArrayLike | None = None,
+        session: ArrayLike | None = None,
         part: ArrayLike | None = None,
         vad: ArrayLike | None = None,
         labels: tuple[str, ...] = (),
@@ -101,6 +103,7 @@ class Corpus(Sequence[Sample]):
         if not n:
             raise ValueError(f"{self._name} has no samples here; wanted one or more")
         self.trial: NDArray[np.str_] = self._column("trial", "" if trial is None else trial)
+        self.session: NDArray[np.str_] = self._column("session", "" if session is None else session)
         self.part: NDArray[np.str_] = self._column("part", "" if part is None else part)
         self.vad: NDArray[np.float32] = self._table("vad", vad, 3, -1)
         self.share: NDArray[np.float32] = self._table("labels", share, len(labels), 0)

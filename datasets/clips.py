@@ -36,7 +36,7 @@ class Clips(Corpus):
     ``emotions`` are the label names; ``share`` (n, K) is how far each clip is each of them, by default wholly the one in
     its name. ``vad`` (n, 3) are human ratings in [-1, 1] where the corpus has them; else it is derived
     (``vad_derived``): a re-expression of the shares by term means and no rating, NaN for an emotion without one.
-    ``speaker``, ``sentence`` and ``emotion`` (n,) are names, ``label`` (n,) the emotion's place among the label names,
+    ``files`` (n,) are the recordings' paths, ``speaker``, ``sentence`` and ``emotion`` (n,) are names, ``label`` (n,) the emotion's place among the label names,
     -1 where it is "".
     """
 
@@ -47,9 +47,11 @@ class Clips(Corpus):
         share: NDArray[np.floating] | None = None,
         *,
         vad: NDArray[np.floating] | None = None,
+        session: ArrayLike | None = None,
         part: ArrayLike | None = None,
     ) -> None:
         self.clips = tuple(clips)
+        self.files = [clip.path for clip in clips]
         self.emotions = emotions
         self.vad_derived = vad is None
         named = one_hot([clip.emotion for clip in clips], emotions)
@@ -57,6 +59,7 @@ class Clips(Corpus):
         super().__init__(
             [clip.speaker for clip in clips],
             trial=[clip.sentence for clip in clips],
+            session=session,
             part=part,
             vad=derived_vad(share, emotions) if vad is None else vad,
             labels=emotions,

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from affectstream.datasets.base import About
 from affectstream.datasets.clips import Clip, Clips, require_files
@@ -75,8 +74,10 @@ class Iemocap(Clips):
         clips = [clip for clip, _ in turns]
         require_files(clips)
         ratings = np.array([rating for _, rating in turns]).reshape(-1, 3)
-        super().__init__(clips, tuple(sorted(set(names.values()))), vad=(np.clip(ratings, 1, 5) - 3) / 2)
-        self.session: NDArray[np.str_] = np.array([clip.speaker[4] for clip in clips])
+        vad = (np.clip(ratings, 1, 5) - 3) / 2
+        super().__init__(
+            clips, tuple(sorted(set(names.values()))), vad=vad, session=[clip.speaker[4] for clip in clips]
+        )
 
 
 def _turns(file: Path, names: dict[str, str]) -> Iterator[tuple[Clip, list[float]]]:

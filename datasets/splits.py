@@ -119,6 +119,23 @@ def grouped_kfold(groups: Groups, folds: int = 5, seed: int = 0) -> Iterator[Fol
         yield _honest(groups, f"subjects, part {k + 1} of {folds}", np.isin(groups.subject, part))
 
 
+def leave_one_session_out(groups: Groups) -> Iterator[Fold]:
+    """Every session in turn is tested, with all who met in it, and all others train: how dialogues of pairs are split.
+
+    Raises ValueError for fewer than two sessions, or a subject who is in two of them.
+    """
+    names = np.unique(groups.session)
+    if len(names) < 2:
+        raise ValueError(f"there are {len(names)} sessions; wanted two or more, or use leave_one_subject_out")
+    for subject in np.unique(groups.subject):
+        if len(own := np.unique(groups.session[groups.subject == subject])) > 1:
+            raise ValueError(
+                f"subject {subject} is in {len(own)} sessions; wanted each in one, or use leave_one_subject_out or across_sessions"
+            )
+    for name in names:
+        yield _honest(groups, f"session {name}", groups.session == name)
+
+
 def within_subject_trials(groups: Groups, folds: int = 5, seed: int = 0) -> Iterator[Fold]:
     """For each subject alone: the trials, shuffled by ``seed``, are dealt into ``folds`` parts; each in turn is tested.
 

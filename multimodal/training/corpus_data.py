@@ -79,7 +79,7 @@ class CorpusData(AffectData):
         self.kept = np.flatnonzero(known)
         self.classes = corpus.labels if "labels" in self.learnt else ()
         self.marks = corpus.marks if "marks" in self.learnt else ()
-        self.groups = Groups(corpus.subject[self.kept], np.full(len(self.kept), ""), corpus.trial[self.kept])
+        self.groups = Groups(corpus.subject[self.kept], corpus.session[self.kept], corpus.trial[self.kept])
         self.part = corpus.part[self.kept]
         taken = {name: torch.from_numpy(np.array(table[self.kept], np.float32)) for name, table in tables.items()}
         taken["vad"] = taken["vad"] if "vad" in self.learnt else torch.full((len(self.kept), 3), torch.nan)

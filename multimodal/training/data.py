@@ -18,6 +18,7 @@ from affectstream.datasets.splits import (
     across_sessions,
     grouped_kfold,
     leaky_window_kfold,
+    leave_one_session_out,
     leave_one_subject_out,
     official,
     within_subject_trials,
@@ -28,6 +29,7 @@ from affectstream.multimodal.training.weights import put_in, read_weights
 Split = Literal[
     "official",
     "leave_one_subject_out",
+    "leave_one_session_out",
     "grouped_kfold",
     "within_subject_trials",
     "across_sessions",
@@ -128,6 +130,7 @@ class AffectData(LightningDataModule):
         splitters: dict[Split, Callable[[Groups], Iterator[Fold]]] = {
             "official": partial(official, parts=self.part),
             "leave_one_subject_out": leave_one_subject_out,
+            "leave_one_session_out": leave_one_session_out,
             "grouped_kfold": partial(grouped_kfold, **dealt),
             "within_subject_trials": partial(within_subject_trials, **dealt),
             "across_sessions": across_sessions,

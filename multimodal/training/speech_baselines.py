@@ -18,7 +18,7 @@ def baselines(clips: Clips, part: Prepared, run: Path) -> dict[str, Any]:
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.svm import SVC
 
-    plain = np.stack([_means(part, clip) for clip in range(len(clips))])
+    plain = np.stack([mean_quartets(part, clip) for clip in range(len(clips))])
     smile = _egemaps(clips, run)
     return {
         "majority": round(1 / len(clips.emotions), 4),
@@ -39,7 +39,7 @@ def _left_out(clips: Clips, features: NDArray[np.floating], model: Any) -> float
     return round(metrics.uar(guess, clips.label), 4)
 
 
-def _means(part: Prepared, clip: int) -> NDArray[np.float32]:
+def mean_quartets(part: Prepared, clip: int) -> NDArray[np.float32]:
     """Mean and standard deviation of a recording's quartets, the level relative."""
     frames = part.quartets[part.offset[clip] : part.offset[clip + 1]].astype(np.float32)
     frames[:, 0] -= frames[:, 0].mean()

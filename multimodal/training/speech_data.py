@@ -6,22 +6,27 @@ folder is kept.
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
+from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
-from affectstream.datasets.clips import Clips, read_clip
+from affectstream.datasets.clips import Clips
+from affectstream.datasets.labelled_files import LabelledFiles
 from affectstream.encoders.speech.backbone import Backbone
 from affectstream.encoders.speech.features import frames_of
 from affectstream.encoders.speech.hearing import Hearing, latest_speech, listen
 from affectstream.encoders.speech.spectrum import BANDS, COMPONENTS, HOP
 from affectstream.multimodal.training.speech_augment import varied
 
+Sounds = Clips | LabelledFiles  # of the latter, tables of sounds
 Alter = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
 
 
@@ -51,7 +56,7 @@ class Batch(NamedTuple):
 
 
 def prepare(
-    clips: Clips, backbone: Backbone | None, folder: Path, *, name: str, alter: Alter | None = None
+    clips: Sounds, backbone: Backbone | None, folder: Path, *, name: str, alter: Alter | None = None
 ) -> Prepared:
     """The frames of all ``clips``, each changed by ``alter`` first, from ``folder`` if they are there already.
 
@@ -60,8 +65,9 @@ def prepare(
     """
     whole = hashlib.sha256(name.encode())
     whole.update((backbone.name if backbone else "none").encode())
-    for clip in clips.clips:
-        whole.update(f"{clip.path.name} {clip.path.stat().st_size}".encode())
+    for path in clips.files:
+        assert path is not None  # a sound is a file
+        whole.update(f"{path.name} {path.stat().st_size}".encode())
     place = folder / f"{name}-{whole.hexdigest()[:12]}"
     if not (place / "offset.npy").exists():
         place.mkdir(parents=True, exist_ok=True)
@@ -70,9 +76,9 @@ def prepare(
     return Prepared(**parts, offset=np.load(place / "offset.npy"))
 
 
-def copies(clips: Clips, backbone: Backbone | None, folder: Path, *, name: str, count: int) -> list[Prepared]:
+def copies(clips: Sounds, backbone: Backbone | None, folder: Path, *, name: str, count: int) -> list[Prepared]:
     """The corpus as it is, and ``count`` varied copies of it."""
-    voices = [read_clip(clip.path) for clip in clips.clips[:: max(len(clips) // 60, 1)]]
+    voices = [_sound(clips, i) for i in range(0, len(clips), max(len(clips) // 60, 1))]
     plain = prepare(clips, backbone, folder, name=name)
     more = [
         prepare(clips, backbone, folder, name=f"{name}-{k}", alter=lambda x, rng: varied(x, voices, rng))
@@ -88,22 +94,57 @@ def presence_of(samples: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.concatenate([heard.speech, latest_speech(state, left)]).astype(np.float32)
 
 
-def _write(clips: Clips, backbone: Backbone | None, place: Path, name: str, alter: Alter | None) -> None:
-    quartets, states, presence, offset = [], [], [], [0]
-    for i, clip in enumerate(clips.clips):
-        samples = read_clip(clip.path)
-        if alter is not None:
-            samples = alter(samples, np.random.default_rng([*name.encode(), i]))
-        frames = frames_of(samples, backbone)
-        quartets.append(frames.quartets.astype(np.float16))
-        if frames.states is not None:
-            states.append(frames.states.astype(np.float16))
-        presence.append(presence_of(samples).astype(np.float16))
-        offset.append(offset[-1] + len(frames.quartets))
-    np.save(place / "quartets.npy", np.concatenate(quartets))
-    np.save(place / "states.npy", np.concatenate(states) if states else np.empty((offset[-1], 0, 0), np.float16))
-    np.save(place / "presence.npy", np.concatenate(presence))
+def _sound(clips: Sounds, i: int) -> NDArray[np.float32]:
+    return np.asarray(clips.signal(i), np.float32)
+
+
+def _write(clips: Sounds, backbone: Backbone | None, place: Path, name: str, alter: Alter | None) -> None:
+    offset = [0]
+    with ExitStack() as files:
+        quartets, states, presence = (
+            files.enter_context(Growing(place / f"{part}.npy")) for part in ("quartets", "states", "presence")
+        )
+        for i in tqdm(range(len(clips)), f"listening, {name}", unit=" recordings", disable=None):
+            samples = _sound(clips, i)
+            if alter is not None:
+                samples = alter(samples, np.random.default_rng([*name.encode(), i]))
+            if len(samples) < HOP:
+                raise ValueError(
+                    f"{clips.files[i]} has {len(samples)} samples at 16 kHz; wanted {HOP} or more; leave it out"
+                )
+            frames = frames_of(samples, backbone)
+            quartets.add(frames.quartets)
+            states.add(np.empty((len(frames.quartets), 0, 0)) if frames.states is None else frames.states)
+            presence.add(presence_of(samples))
+            offset.append(offset[-1] + len(frames.quartets))
     np.save(place / "offset.npy", np.array(offset))  # last: it says that the rest is whole
+
+
+class Growing:
+    """A ``.npy`` file of float16 to which rows are added, so that hours of frames are never in memory together."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("wb")
+        self.shape = (0,)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.file:
+            self._write_header()
+
+    def add(self, rows: NDArray[np.floating]) -> None:
+        """Add ``rows`` (m, ...), of the same shape but for m each time."""
+        self.shape = (self.shape[0] + len(rows), *rows.shape[1:])
+        if not self.file.tell():
+            self._write_header()
+        self.file.write(np.ascontiguousarray(rows, "<f2").tobytes())
+
+    def _write_header(self) -> None:
+        """At the file's beginning; numpy leaves room there for as many rows as may come."""
+        self.file.seek(0)
+        write_array_header_1_0(self.file, {"descr": "<f2", "fortran_order": False, "shape": self.shape})
 
 
 Pick = tuple[int, int, int, int]  # set, recording, first frame, frames

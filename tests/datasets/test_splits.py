@@ -16,6 +16,7 @@ from affectstream.datasets.splits import (
     across_sessions,
     grouped_kfold,
     leaky_window_kfold,
+    leave_one_session_out,
     leave_one_subject_out,
     refuse_leaks,
     within_subject_trials,
@@ -83,6 +84,20 @@ def test_who_trains_and_who_is_tested(groups: Groups) -> None:
     assert len(list(leave_one_subject_out(groups))) == len(set(groups.subject))
 
 
+@given(groups=corpora(), sessions=st.integers(2, 3))
+def test_a_session_is_left_out_with_all_who_met_in_it(groups: Groups, sessions: int) -> None:
+    met = np.array([f"m{int(name[1:]) % sessions}" for name in groups.subject])
+    together = Groups(groups.subject, met, groups.trial)
+    folds = list(leave_one_session_out(together))
+    assert [fold.held for fold in folds] == [f"session {name}" for name in sorted(set(met))]
+    for fold, name in zip(folds, sorted(set(met)), strict=True):
+        assert fold.test.tolist() == [i for i, session in enumerate(met) if session == name]
+        assert sorted([*fold.train, *fold.test]) == list(range(len(groups)))
+        assert not set(groups.subject[fold.train]) & set(groups.subject[fold.test])
+    with pytest.raises(ValueError, match=r"subject s0 is in \d sessions; wanted each in one"):
+        next(leave_one_session_out(groups))
+
+
 @given(groups=corpora(), seed=st.integers(0, 99))
 def test_a_seed_says_everything(groups: Groups, seed: int) -> None:
     for splitter in (grouped_kfold, within_subject_trials, leaky_window_kfold):
@@ -135,6 +150,7 @@ def test_too_little_to_split_is_refused() -> None:
         (grouped_kfold, "1 subjects for 5 folds"),
         (within_subject_trials, "2 trials of subject ann for 5 folds"),
         (across_sessions, "subject ann has 1 session"),
+        (leave_one_session_out, "there are 1 sessions; wanted two or more"),
         (leaky_window_kfold, "3 windows for 5 folds"),
         (partial(within_subject_trials, folds=1), "wanted two folds or more"),
     ):

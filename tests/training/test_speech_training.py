@@ -16,12 +16,14 @@ from sklearn.decomposition import PCA
 from affectstream.datasets.clips import Clip, Clips, one_hot
 from affectstream.datasets.emodb import EmoDB
 from affectstream.encoders.network import Affect
-from affectstream.encoders.speech.network import Branches
+from affectstream.encoders.speech.network import Branches, Shape
 from affectstream.multimodal.metrics import coverage
 from affectstream.multimodal.training import speech_augment as augment
 from affectstream.multimodal.training import speech_backbones
-from affectstream.multimodal.training.speech import Lessons, Recipe, answers, contrast, train_member
-from affectstream.multimodal.training.speech_data import beginning, prepare, random_windows, windows
+from affectstream.multimodal.training.losses import affect_loss
+from affectstream.multimodal.training.speech import Recipe, answers, train_member
+from affectstream.multimodal.training.speech_alignment import AlignedSpeech, Heard, Lessons, contrast
+from affectstream.multimodal.training.speech_data import Growing, beginning, prepare, random_windows, windows
 from affectstream.multimodal.training.speech_folds import Fold, split
 from affectstream.multimodal.training.speech_scores import calibrated_by_others
 
@@ -101,6 +103,17 @@ def test_frames_are_kept_and_read_back(corpus: Clips, tmp_path: Path) -> None:
     np.testing.assert_allclose(other.quartets[:, 1:], one.quartets[:, 1:], atol=0.05)
 
 
+def test_a_file_that_grows_is_one_that_was_saved_at_once(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((3, 2), (0, 0), ()):
+        parts = [rng.normal(size=(count, *shape)).astype(np.float32) for count in (5, 1, 99_999)]
+        with Growing(tmp_path / "grown.npy") as file:
+            for part in parts:
+                file.add(part)
+        np.save(tmp_path / "saved.npy", np.concatenate(parts).astype(np.float16))
+        assert (tmp_path / "grown.npy").read_bytes() == (tmp_path / "saved.npy").read_bytes()
+
+
 def test_windows_end_with_their_stretch(corpus: Clips, tmp_path: Path) -> None:
     part = prepare(corpus, None, tmp_path, name="plain")
     batch = windows([part], [(0, 2, 10, 30)], 40)
@@ -121,24 +134,69 @@ def test_lessons_are_the_scaled_principal_components() -> None:
     flat = states.flatten(1).numpy()
     scaled = (flat - flat.mean(0)) / (flat.std(0, ddof=1) + 1e-3)
     theirs = PCA(3).fit_transform(scaled)
-    lessons = Lessons(states, 4, 3)
+    lessons = Lessons(2, 6, 4, 3)
+    lessons.fit(states)
     ours = ((states.flatten(1) - lessons.mean) @ lessons.basis).numpy()[:, ::-1]
     for k in range(3):
         assert abs(np.corrcoef(ours[:, k], theirs[:, k])[0, 1]) == pytest.approx(1, abs=1e-3)
     np.testing.assert_allclose(ours.std(0), 1, atol=0.02)
+    with pytest.raises(ValueError, match="3 frames with a voice to find 3 principal components"):
+        lessons.fit(states[:3])
 
 
 def test_the_contrast_is_the_one_written_out() -> None:
     torch.manual_seed(0)
     voice, latent = (torch.nn.functional.normalize(torch.randn(5, 4), dim=1) for _ in range(2))
-    emotion = np.array(["a", "b", "a", "c", "b"])
+    emotion = [0, 1, 0, -1, -1]  # of the last two it is unknown: they are like nobody else
     total = 0.0
     for one, other in ((voice, latent), (latent, voice)):
         for i in range(5):
             scores = [float(one[i] @ other[j]) / 0.1 for j in range(5)]
-            alike = [j for j in range(5) if emotion[j] == emotion[i]]
+            alike = [j for j in range(5) if j == i or emotion[j] == emotion[i] >= 0]
             total -= np.mean([scores[j] - np.log(np.sum(np.exp(scores))) for j in alike]) / 10
-    assert float(contrast(Branches(voice, latent), emotion, 0.1)) == pytest.approx(total, rel=1e-5)
+    assert float(contrast(Branches(voice, latent), torch.tensor(emotion), 0.1)) == pytest.approx(total, rel=1e-5)
+
+
+def test_the_loss_is_its_parts() -> None:
+    """Against the parts, written out; in evaluation it is the answer's own, and unknown labels are no part of any."""
+    torch.manual_seed(0)
+    aligned = AlignedSpeech(Shape(3, states=2, state_width=8, dropout=0.0), lessons=5, depth=2)
+    quartets, presence, states = torch.randn(6, 8, 40, 20), torch.ones(6, 20), torch.randn(6, 20, 2, 8)
+    aligned.standardise(quartets, presence, states)
+    vad, labels = torch.rand(6, 3), torch.eye(3)[[0, 1, 2, 0, 1, 2]]
+    labels[5] = torch.nan
+    for module in aligned.modules():
+        if isinstance(module, torch.nn.Dropout | torch.nn.Dropout2d):
+            module.p = 0.0
+    said = aligned(quartets, presence, states)
+    assert isinstance(said, Heard) and said.branches is not None
+    network = aligned.network
+    ready, frames = network.frames(quartets, presence)
+    voice, latent = network.embed_voice(ready, frames, presence), network.embed_latent(states, presence)
+    assert aligned.lessons is not None
+    lesson = ((states[:, 3::4].flatten(2) - aligned.lessons.mean) @ aligned.lessons.basis).transpose(1, 2)
+    wanted = affect_loss(network.fuse([voice, latent]), vad, labels)
+    wanted += 3 * (aligned.lessons.answer(frames) - lesson).square().mean()
+    wanted += 0.3 * (affect_loss(network.fuse([voice]), vad, labels) + affect_loss(network.fuse([latent]), vad, labels))
+    wanted += 0.1 * contrast(network.project([voice, latent]), torch.tensor([0, 1, 2, 0, 1, -1]), 0.1)
+    torch.testing.assert_close(aligned.loss(said, vad, labels), wanted)
+    aligned.eval()
+    answer = aligned(quartets, presence, states)
+    torch.testing.assert_close(answer, network(quartets, presence, states))
+    torch.testing.assert_close(aligned.loss(answer, vad, labels), affect_loss(answer, vad, labels))
+
+
+def test_a_voice_alone_is_taught_by_states_that_it_does_not_need() -> None:
+    torch.manual_seed(0)
+    aligned = AlignedSpeech(Shape(2, states=0, state_width=8), lessons=5, depth=2)
+    quartets, presence, states = torch.randn(6, 8, 40, 20), torch.ones(6, 20), torch.randn(6, 20, 2, 8)
+    aligned.standardise(quartets, presence, states)
+    torch.manual_seed(1)
+    every = aligned(quartets, presence, states)
+    torch.manual_seed(1)
+    torch.testing.assert_close(every.error, aligned(quartets, presence, states[:, 3::4]).error)
+    assert every.error > 0 and every.branches is None
+    assert aligned.eval()(quartets, presence).mean.shape == (6, 3)
 
 
 def test_it_learns_and_the_same_seed_gives_the_same_network(corpus: Clips, tmp_path: Path) -> None:
