@@ -42,6 +42,7 @@ class WhisperBackbone:
     """
 
     name = NAME
+    axes = (3, 512)  # depth and width of the states of a frame
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint

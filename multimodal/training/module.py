@@ -94,6 +94,12 @@ class AffectModule(LightningModule):
 
         Raises ValueError if the network's answer does not fit the samples, before a step is lost on it.
         """
+        ours = self.weights != Weights() or self.label_smoothing or self.balanced or self.class_weight.ndim
+        if ours and hasattr(self.network, "loss"):
+            raise ValueError(
+                f"{type(self.network).__name__} has a loss of its own, which knows no weights, label_smoothing, class_weights and "
+                "balanced; leave them out"
+            )
         standardise = getattr(self.network, "standardise", None)
         if standardise is not None:
             standardise(**train.inputs)

@@ -175,9 +175,8 @@ class SpeechData(CorpusData):
     def check(self, network: nn.Module) -> None:
         """Raises ValueError for a network that is none of speech, or wants other states than there are."""
         if not isinstance(network, AlignedSpeech):
-            raise ValueError(f"the network is a {type(network).__name__}; SpeechData wants an AlignedSpeech")
-        depth, width = self.samples.sets[0].states.shape[1:]
-        got = (depth, width) if depth else None
+            raise ValueError(f"the network is a {type(network).__name__}; SpeechData wants an AlignedSpeech")  # noqa: TRY004
+        got = WhisperBackbone.axes if self.backbone else None
         if network.states != got:
             raise ValueError(
                 f"the network learns with {_states(network.states)} and the data has {_states(got)}; set data.backbone, or the "
