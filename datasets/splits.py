@@ -7,8 +7,7 @@ whole and goes through :func:`refuse_leaks`, save the one whose name says that i
 your own.
 
 All are generators of :class:`Fold`; between them, the folds' test parts hold every window once, save in an official split.
-For a validation set
-split the training part again: ``next(grouped_kfold(groups.take(fold.train)))``.
+For a validation set split the training part again: ``next(grouped_kfold(groups.take(fold.train)))``.
 
 What no splitter can see: where everybody watches the same clips (DEAP, DREAMER, SEED), a network that knows the clip
 knows its label. Holding people out, or sessions, does not hold the clips out.

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +14,16 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
+from affectstream.datasets import eav, faced
+from affectstream.datasets.annotated import Annotated
 from affectstream.datasets.dasps import Dasps
 from affectstream.datasets.deap import Deap
 from affectstream.datasets.dreamer import Dreamer
+from affectstream.datasets.eav import EavEeg
 from affectstream.datasets.eeg import Trial, Trials, high_or_low, window_groups
+from affectstream.datasets.faced import Faced
 from affectstream.datasets.seed import Seed
+from affectstream.datasets.seed4 import Seed4
 from affectstream.encoders.eeg.electrodes import positions
 from affectstream.encoders.eeg.entropy import DEFAULT, RBTRANSFORMER, Entropy, entropy
 from affectstream.encoders.eeg.network import ElectrodeTransformer
@@ -29,14 +35,18 @@ from affectstream.multimodal.training.samples import Index, Rows
 from affectstream.multimodal.training.whole import save_arrays
 from affectstream.multimodal.types import DIMENSIONS, Facts, SignalError
 
-Corpus = Literal["dreamer", "deap", "seed", "dasps"]
+Corpus = Literal["dreamer", "deap", "seed", "seed4", "faced", "dasps", "eav", "annotated"]
 Learnt = Literal["valence", "arousal", "dominance", "label", "vad"]
 
 CORPORA: dict[Corpus, tuple[Callable[[Path], Trials], tuple[str, ...]]] = {
     "dreamer": (Dreamer, EPOC14),
     "deap": (Deap, DEAP32),
     "seed": (Seed, SEED62),
+    "seed4": (Seed4, SEED62),
+    "faced": (Faced, faced.ELECTRODES),
     "dasps": (Dasps, EPOC14),
+    "eav": (EavEeg, eav.ELECTRODES),
+    "annotated": (Annotated, ()),
 }
 DEFINITIONS = {"default": DEFAULT, "rbtransformer": RBTRANSFORMER}
 VERSION = 1  # of what a file of features holds
@@ -49,6 +59,9 @@ class EEGData(AffectData):
     ``baseline`` says so (:func:`rest`), and ``present`` (B, E), 1 throughout: electrodes in the order that
     :mod:`affectstream.multimodal.montages` has. With ``places`` also their ``positions`` (B, E, 3), for a network that
     knows electrodes by where they sit, and so can be fed from other headsets later.
+
+    The corpus "annotated" is recordings of yours (:class:`affectstream.datasets.annotated.Annotated`); ``electrodes`` says which
+    channels are read of them, in which order, and ``ratings`` where their ratings are, if they have any.
 
     ``learnt``: high or low "valence", "arousal" or "dominance" (:func:`affectstream.datasets.eeg.high_or_low`), the corpus's
     "label", or all three ratings as numbers, "vad". Windows of which it is unknown are left out.
@@ -68,6 +81,8 @@ class EEGData(AffectData):
         baseline: Literal["none", "rbtransformer"] = "none",
         places: bool = False,
         middle_is_high: bool = False,
+        electrodes: Sequence[str] = (),
+        ratings: Path | None = None,
         parts: int = 5,
         parts_to_choose_by: int = 5,
         batch: int = 256,
@@ -76,6 +91,12 @@ class EEGData(AffectData):
         super().__init__(split=split, folds_of=parts, parts_to_choose_by=parts_to_choose_by, batch=batch, seed=seed)
         if baseline == "rbtransformer" and definition != "rbtransformer":
             raise ValueError(f"baseline rbtransformer with the definition {definition}; wanted both from one paper")
+        if (corpus == "annotated") != bool(electrodes) or (ratings is not None and corpus != "annotated"):
+            raise ValueError(
+                f"corpus {corpus} with {len(electrodes)} electrodes; wanted data.electrodes, such as [F3, F4, T7, T8], for the corpus "
+                "annotated, and neither these nor data.ratings for others"
+            )
+        self.electrodes, self.ratings = tuple(electrodes) or CORPORA[corpus][1], ratings
         self.corpus: Corpus = corpus
         self.root, self.learnt = root, learnt
         self.definition, self.baseline = definition, baseline
@@ -87,7 +108,9 @@ class EEGData(AffectData):
         Raises FileNotFoundError where the corpus is not in ``root``, ValueError for files that are not as published or where
         nothing that could be learnt is known, SignalError for a trial too short for a window.
         """
-        found = load_windows(self.corpus, self.root, DEFINITIONS[self.definition], self.baseline, cache)
+        found = load_windows(
+            self.corpus, self.root, DEFINITIONS[self.definition], self.baseline, cache, self.electrodes, self.ratings
+        )
         vad, label = found["vad"], found["label"]
         target = np.full(len(vad), -1)
         self.classes = ("low", "high")
@@ -112,7 +135,7 @@ class EEGData(AffectData):
         values = torch.from_numpy(found["entropy"][kept])
         inputs = {"entropy": values, "present": torch.ones(values.shape[:2])}
         if self.places:
-            where = torch.from_numpy(positions(CORPORA[self.corpus][1]).astype(np.float32))
+            where = torch.from_numpy(positions(self.electrodes).astype(np.float32))
             inputs["positions"] = where.expand(len(values), -1, -1)
         self.samples = Rows(
             inputs,
@@ -129,7 +152,7 @@ class EEGData(AffectData):
     def check(self, network: nn.Module) -> None:
         """Raises ValueError for a network that lists other electrodes, or the same in another order; or that knows them by
         position, and is not given any."""
-        names = () if self.places else CORPORA[self.corpus][1]
+        names = () if self.places else self.electrodes
         if not isinstance(network, ElectrodeTransformer) or network.shape.electrodes != names:
             got = network.shape.electrodes if isinstance(network, ElectrodeTransformer) else type(network).__name__
             wanted = "no electrodes of its own, as data.places is true" if self.places else f"{names}, in this order"
@@ -164,26 +187,35 @@ class EEGData(AffectData):
             "middle_is_high": self.middle_is_high,
             "definition": DEFINITIONS[self.definition].contract(),
             "baseline": self.baseline,
-            "electrodes": list(CORPORA[self.corpus][1]),
+            "electrodes": list(self.electrodes),
         }
 
 
 def load_windows(
-    corpus: Corpus, root: Path, definition: Entropy, baseline: str, cache: Path
+    corpus: Corpus,
+    root: Path,
+    definition: Entropy,
+    baseline: str,
+    cache: Path,
+    electrodes: tuple[str, ...] = (),
+    ratings: Path | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Features of all windows of all trials, from ``cache`` if they were computed before from the same files.
 
     "entropy" (n, E, bands) float32 and "trial" (n,), the number of its trial; of T trials "where" (T, 3), subject, session
-    and trial, "vad" (T, 3) and "label" (T,), "" where there is none.
+    and trial, "vad" (T, 3) and "label" (T,), "" where there is none. ``electrodes`` and ``ratings`` are as in :class:`EEGData`.
     """
-    files = sorted(path for path in root.iterdir() if path.is_file()) if root.is_dir() else [root]
+    files = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else [root]
+    files += [ratings] if ratings is not None else []
     stamps = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files if path.exists()]
-    key = json.dumps([VERSION, corpus, definition.contract(), baseline, stamps])
+    key = json.dumps([VERSION, corpus, electrodes, definition.contract(), baseline, stamps])
     path = cache / f"{corpus}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
     if path.exists():
         with np.load(path) as file:
             return dict(file)
     read, names = CORPORA[corpus]
+    if corpus == "annotated":
+        read, names = partial(Annotated, electrodes=electrodes, ratings=ratings), electrodes
     trials = read(root)
     parts: list[NDArray[np.float32]] = []
     about: list[tuple[tuple[str, str, str], NDArray[np.float32], str]] = []

@@ -154,9 +154,14 @@ def write_remarks(path: Path, remarks: list[tuple[int, NDArray[np.float64]]]) ->
 
 
 def write_annotated(
-    folder: Path, rng: np.random.Generator, subjects: int = 4, trials: int = 24, ending: str = "_raw.fif"
+    folder: Path,
+    rng: np.random.Generator,
+    subjects: int = 4,
+    trials: int = 24,
+    ending: str = "_raw.fif",
+    seconds: float = 2.0,
 ) -> list[NDArray[np.float64]]:
-    """``sub-01/sub-01_raw.fif`` and so on, each 2 s calm and tense by turns at 128 Hz, EEG (n, 14) in volts.
+    """``sub-01/sub-01_raw.fif`` and so on, each ``seconds`` calm and tense by turns at 128 Hz, EEG (n, 14) in volts.
 
     With a marker that does not last, a bad stretch within the last trial, an ECG, and a start 3 s after the clock's.
     """
@@ -164,13 +169,13 @@ def write_annotated(
 
     signals = []
     for subject in range(1, subjects + 1):
-        data = rng.normal(0, 1e-5, (len(EPOC14) + 1, trials * 256 + 64))
+        data = rng.normal(0, 1e-5, (len(EPOC14) + 1, round(trials * seconds * 128) + 64))
         kinds = ["eeg"] * len(EPOC14) + ["ecg"]
         info = mne.create_info([*EPOC14, "ECG"], 128.0, kinds)  # pyright: ignore[reportArgumentType]
         raw = mne.io.RawArray(data, info, first_samp=384, verbose="error")
-        onset = [2.0 * k for k in range(trials)]
+        onset = [seconds * k for k in range(trials)]
         text = [("calm", "tense")[k % 2] for k in range(trials)]
-        marks = mne.Annotations([*onset, 1.0, onset[-1] + 1], [2.0] * trials + [0, 0.5], [*text, "beep", "BAD_blink"])
+        marks = mne.Annotations([*onset, 1.0, onset[-1] + 1], [seconds] * trials + [0, 0.5], [*text, "beep", "BAD_blink"])
         raw.set_annotations(marks)
         path = folder / f"sub-{subject:02}" / f"sub-{subject:02}{ending}"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -263,6 +263,9 @@ def test_validation_shares_no_trial_with_training_or_test(corpus: Path, split: A
         (("--model.network.shape.labels", "3"), "the network tells 3 classes and the data has 2"),
         (("--model.network.shape.electrodes", str([*EPOC14[1:], EPOC14[0]])), "in this order"),
         (("--data.root", "nowhere"), "no nowhere; wanted DREAMER.mat"),
+        (("--data.corpus", "annotated"), "corpus annotated with 0 electrodes; wanted data.electrodes"),
+        (("--form", "2"), "the configuration is of form 2; this affectstream"),
+        (("--start", "nowhere.safetensors"), "there are no weights at nowhere.safetensors"),
         (("--data.split", "across_sessions"), "wanted two or more"),
     ],
 )
@@ -338,6 +341,33 @@ def test_a_network_for_any_headset_becomes_a_trunk(corpus: Path, tmp_path: Path)
     assert trunk.facts.channels == 0 and "subjects, part 1 of 3" in trunk.facts.training_data
     entropy = np.random.default_rng(0).normal(-12, 1, (2, 4, 5))
     assert np.isfinite(trunk.embed(entropy, np.ones((2, 4)), MUSE4)).all()
+
+
+def test_recordings_of_ones_own_are_a_corpus(tmp_path: Path) -> None:
+    """Annotated files, three electrodes of them, and a network built for these."""
+    eeg_files.write_annotated(tmp_path / "mine", np.random.default_rng(0), subjects=3, trials=6, seconds=4.5)
+    shape = {"electrodes": ["AF3", "F7", "O1"], "bands": 5, "labels": 2, "head": "classes", "depth": 1}
+    words = ["--data.corpus", "annotated", "--data.electrodes", "[AF3, F7, O1]", "--data.learnt", "label",
+             "--data.definition", "default", "--data.baseline", "none", "--model.network.init_args.shape",
+             json.dumps(shape)]  # fmt: skip
+    assert call(HONEST, tmp_path / "mine", tmp_path / "out", *words) == 0
+    found = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert found["data"]["classes"] == ["calm", "tense"] and found["folds"]["of"] == 3
+    assert found["data"]["electrodes"] == ["AF3", "F7", "O1"]
+
+
+@pytest.mark.parametrize(("name", "learnt", "classes"), [("seed4", "label", 4), ("faced", "valence", 2)])
+def test_the_other_corpora_of_eeg_become_windows(name: str, learnt: Any, classes: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    if name == "seed4":
+        eeg_files.write_seed4(tmp_path, rng, subjects=2, samples=800)
+    else:
+        eeg_files.write_faced(tmp_path, rng, subjects=2, samples=1000)
+    data = EEGData(name, tmp_path, learnt)  # pyright: ignore[reportArgumentType]
+    data.read(tmp_path / "features")
+    assert len(data.classes) == classes and len(set(data.groups.subject)) == 2
+    assert data.features(np.arange(2)).shape == (2, len(data.electrodes) * 5)
+    assert len(data.folds()) == 2
 
 
 @pytest.mark.parametrize("corpus_name", PRESETS)
