@@ -161,10 +161,12 @@ def _with_presets(arguments: Sequence[str], of_run: bool) -> list[str]:
             found.append(word)
         named = named or word in ("-c", "--config") or word.startswith("--config=")
         out = word if before == "--out" else word.removeprefix("--out=") if word.startswith("--out=") else out
-    own = Path(out) / CONFIG if out else None
-    if of_run and not named and own is not None and own.is_file():
-        return ["--config", str(own), *found]
-    return found
+    if not of_run or named or out is None:
+        return found
+    own = Path(out) / CONFIG
+    if not own.is_file():
+        raise FileNotFoundError(f"there is no run in {out} (no {CONFIG}); wanted the folder of one, or --config too")
+    return ["--config", str(own), *found]
 
 
 def guarded(verb: str, work: Any, arguments: list[str]) -> int:

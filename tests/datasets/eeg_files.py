@@ -175,7 +175,9 @@ def write_annotated(
         raw = mne.io.RawArray(data, info, first_samp=384, verbose="error")
         onset = [seconds * k for k in range(trials)]
         text = [("calm", "tense")[k % 2] for k in range(trials)]
-        marks = mne.Annotations([*onset, 1.0, onset[-1] + 1], [seconds] * trials + [0, 0.5], [*text, "beep", "BAD_blink"])
+        marks = mne.Annotations(
+            [*onset, 1.0, onset[-1] + 1], [seconds] * trials + [0, 0.5], [*text, "beep", "BAD_blink"]
+        )
         raw.set_annotations(marks)
         path = folder / f"sub-{subject:02}" / f"sub-{subject:02}{ending}"
         path.parent.mkdir(parents=True, exist_ok=True)
