@@ -49,7 +49,9 @@ def _draw_classes(part: Any, found: dict[str, Any], about: dict[str, Any]) -> No
     panels[0].set_xlim(0, 1)
     _confusion(panels[1], found["confusion"], about["classes"])
     points = [(entry["certainty"], entry["right"]) for entry in found["reliability"]]
+    share = np.array([entry["samples"] for entry in found["reliability"]]) / found["samples"]
     _against_truth(panels[2], points, "the network's certainty", "how often it is right")
+    panels[2].scatter(*zip(*points, strict=True), s=12 + 200 * share, color=BLUE, alpha=0.5, clip_on=False)
 
 
 def _draw_numbers(part: Any, found: dict[str, Any], about: dict[str, Any]) -> None:
@@ -60,7 +62,8 @@ def _draw_numbers(part: Any, found: dict[str, Any], about: dict[str, Any]) -> No
             for name, row in found["figures"].items()
         }
         _intervals(panels[d], rows, 0, f"{dimension}, CCC", about["leaky"])
-        panels[d].set_xlim(-1, 1)
+        lowest = min((value for row in rows.values() for value in row if value is not None), default=0.0)
+        panels[d].set_xlim(min(-0.2, lowest - 0.05), 1)
         panels[d].tick_params(labelleft=d == 0)
     for d, dimension in enumerate(DIMENSIONS):
         covered = [(float(level), values[d]) for level, values in found["coverage"].items() if values[d] is not None]
@@ -96,14 +99,14 @@ def _intervals(panel: Any, rows: dict[str, list[float | None]], chance: float | 
         if low is not None and high is not None:
             panel.plot([low, high], [y, y], color=colour, linewidth=3, alpha=0.5, solid_capstyle="butt")
         if value is not None:
-            panel.plot(value, y, "o", color=colour)
+            panel.plot(value, y, "o", color=colour, clip_on=False)
             where = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
             box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-            panel.annotate(f"{value:.2f}", (value, y), (0, 7), bbox=box, **where)
+            panel.annotate(f"{round(value, 2) + 0:.2f}", (value, y), (0, 7), bbox=box, **where)
     if chance is not None:
         panel.axvline(chance, color="0.35", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
     panel.set_yticks(range(len(rows)), [NAMES[name] for name in rows])
-    panel.set(ylim=(len(rows) - 0.5, -0.7), xlabel=label + ("" if chance is None else " (dashed: chance)"))
+    panel.set(ylim=(len(rows) - 0.5, -0.7), xlabel=label + (" (dashed: chance)" if chance else ""))
     panel.tick_params(axis="y", length=0)
     panel.spines[["top", "right", "left"]].set_visible(False)
 

@@ -91,10 +91,10 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         figures = found[task]["figures"]
         for d, dimension in enumerate((HEADS[task],) if task in HEADS else DIMENSIONS):
             keys = list(figures["network"])
-            yield f"  {mark + dimension:<24}" + "".join(f"{key.replace('_', ' '):<24}" for key in keys).rstrip()
+            yield f"  {mark + dimension:<24}" + "".join(f"{key.replace('_', ' '):<26}" for key in keys).rstrip()
             for name, row in figures.items():
                 cells = [_of(row.get(key), d, task) for key in keys]
-                yield f"  {NAMES[name]:<24}" + "".join(f"{_cell(cell):<24}" for cell in cells).rstrip()
+                yield f"  {NAMES[name]:<24}" + "".join(f"{_cell(cell):<26}" for cell in cells).rstrip()
 
 
 def _of(cell: Any, d: int, task: str) -> Any:
