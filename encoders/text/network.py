@@ -60,21 +60,21 @@ class Lower(NamedTuple):
 class TextNetwork(nn.Module):
     """Word-piece numbers (B, L <= 128) int64, 0 where padded, and spelling features (B, 18) to :class:`Affect`.
 
-    The features are standardised inside, with ``feature_mean`` and ``feature_sd`` kept in the weights. ``marks`` is how many
-    yes-or-no questions it answers beside the ratings.
+    The features are standardised inside, with ``feature_mean`` and ``feature_sd`` kept in the weights. Beside the
+    ratings it tells ``labels``, of which one is true, and answers ``marks`` yes-or-no questions.
     """
 
     feature_mean: Tensor
     feature_sd: Tensor
 
-    def __init__(self, *, dropout: float = 0.0, head_dropout: float = 0.0, marks: int = 0) -> None:
+    def __init__(self, *, dropout: float = 0.0, head_dropout: float = 0.0, labels: int = 0, marks: int = 0) -> None:
         super().__init__()
         self.words = nn.Embedding(VOCABULARY, WIDTH)
         self.positions = nn.Embedding(POSITIONS, WIDTH)
         self.embedded_norm = nn.LayerNorm(WIDTH, eps=1e-12)
         self.blocks = nn.ModuleList(Block(dropout) for _ in range(LAYERS))
         self.pooled_norm = nn.LayerNorm(3 * WIDTH)
-        self.head = AffectHead(3 * WIDTH + len(FEATURES), 0, hidden=256, dropout=head_dropout, marks=marks)
+        self.head = AffectHead(3 * WIDTH + len(FEATURES), labels, hidden=256, dropout=head_dropout, marks=marks)
         self.register_buffer("feature_mean", torch.zeros(len(FEATURES)))
         self.register_buffer("feature_sd", torch.ones(len(FEATURES)))
 

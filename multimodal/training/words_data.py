@@ -59,7 +59,7 @@ def _stacked(first: Tensor, second: Tensor) -> Tensor:
 class Alike(Order):
     """``order``, but for batches of texts of like ``length`` (n,), of which little is padding; again by its seed and the epoch alone.
 
-    Half the word pieces of a batch of 32 sentences of EmoBank, taken as they come, would be padding.
+    Of EmoBank's sentences in batches of 32, taken as they come, 65 % of what is computed would be padding; so it is 12.
     """
 
     def __init__(self, order: Order, length: NDArray[np.int64]) -> None:

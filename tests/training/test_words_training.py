@@ -15,6 +15,7 @@ from torch import nn
 
 from affectstream.datasets.emobank import EmoBank
 from affectstream.datasets.goemotions import GoEmotions
+from affectstream.datasets.meld import Meld
 from affectstream.datasets.semeval2018 import SemEval2018
 from affectstream.encoders.checkpoint import checkpoint_folder
 from affectstream.encoders.text.encoder import NAME, TextEncoder
@@ -166,6 +167,16 @@ def test_a_run_becomes_a_checkpoint_that_scoring_reads(
     assert np.all(np.sign(encoder.read(said).mean) == np.sign(mean))
     raw = encoder.checkpoint.run({"tokens": tokens.numpy(), "features": features([said])})
     np.testing.assert_allclose(raw["mean"][0], mean, atol=1e-5)
+
+
+def test_emotions_of_dialogues_are_learnt_as_classes(minilm: Path, tmp_path: Path) -> None:
+    text_files.write_meld(tmp_path / "meld", np.random.default_rng(0))
+    more = ("--data.corpus", "affectstream.datasets.meld.Meld", "--data.learnt", "[labels]")
+    more += ("--model.network.labels", "7", "--calibrate", "false")
+    assert call(ALONE, {"emobank": tmp_path / "meld"}, minilm, tmp_path / "run", *more) == 0
+    found = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert found["data"]["classes"] == list(Meld(tmp_path / "meld").labels) and "numbers" not in found
+    assert found["samples"] == np.sum(found["classes"]["confusion"]) == 4 * 6
 
 
 def test_texts_are_what_the_network_takes(corpora: dict[str, Path]) -> None:
