@@ -60,22 +60,30 @@ class Lower(NamedTuple):
 class TextNetwork(nn.Module):
     """Word-piece numbers (B, L <= 128) int64, 0 where padded, and spelling features (B, 18) to :class:`Affect`.
 
-    The features are standardised inside, with ``feature_mean`` and ``feature_sd`` kept in the weights.
+    The features are standardised inside, with ``feature_mean`` and ``feature_sd`` kept in the weights. Beside the
+    ratings it tells ``labels``, of which one is true, and answers ``marks`` yes-or-no questions.
     """
 
     feature_mean: Tensor
     feature_sd: Tensor
 
-    def __init__(self, *, dropout: float = 0.0, head_dropout: float = 0.0) -> None:
+    def __init__(self, *, dropout: float = 0.0, head_dropout: float = 0.0, labels: int = 0, marks: int = 0) -> None:
         super().__init__()
         self.words = nn.Embedding(VOCABULARY, WIDTH)
         self.positions = nn.Embedding(POSITIONS, WIDTH)
         self.embedded_norm = nn.LayerNorm(WIDTH, eps=1e-12)
         self.blocks = nn.ModuleList(Block(dropout) for _ in range(LAYERS))
         self.pooled_norm = nn.LayerNorm(3 * WIDTH)
-        self.head = AffectHead(3 * WIDTH + len(FEATURES), 0, hidden=256, dropout=head_dropout)
+        self.head = AffectHead(3 * WIDTH + len(FEATURES), labels, hidden=256, dropout=head_dropout, marks=marks)
         self.register_buffer("feature_mean", torch.zeros(len(FEATURES)))
         self.register_buffer("feature_sd", torch.ones(len(FEATURES)))
+
+    def standardise(self, tokens: Tensor, features: Tensor) -> None:
+        """Set what the features are standardised by: mean and standard deviation of each of ``features`` (n, 18) of training
+        texts, 1 where it does not vary. ``tokens`` do not matter."""
+        spread = features.std(0, correction=0)
+        self.feature_mean.copy_(features.mean(0))
+        self.feature_sd.copy_(torch.where(spread > 0, spread, 1))
 
     def lower(self, tokens: Tensor) -> Lower:
         """The embeddings and the first three layers."""

@@ -65,11 +65,11 @@ def results(data: AffectData, folds: Sequence[Fold], done: Mapping[int, Arrays],
     }
     said = {name: np.concatenate([kept[name] for kept in done.values()]) for name in next(iter(done.values()))}
     size = {k: len(kept["test"]) for k, kept in done.items()}
-    if "logits" in said and data.classes:
+    if "logits" in said and np.isfinite(data.samples.labels[at].numpy()).all(1).any():
         found["classes"] = _classes(data, said, train, size)
     if "mean" in said and np.isfinite(data.samples.vad[at].numpy()).any():
         found["numbers"] = _numbers(data, said, train, size)
-    if "marks" in said and data.marks:
+    if "marks" in said and np.isfinite(data.samples.marks[at].numpy()).any():
         found["marks"] = _marks(data, said, train, size)
     return found
 

