@@ -18,25 +18,25 @@ from affectstream.multimodal.training.losses import concordance, soft_cross_entr
 def calibrate(
     head: Calibrated, output: Affect, vad: Tensor, labels: Tensor | None = None, *, prior: bool = True
 ) -> None:
-    """Fit ``head``'s calibration to its uncalibrated ``output`` on a validation split.
+    """Fit ``head``'s calibration to its ``output`` on a validation split.
 
     ``vad`` (n, 3), NaN where unknown; ``labels`` (n, K) distributions. Without ``prior`` logits are only sharpened, because
-    how often a class occurs in the split says nothing of how often it will be met. Raises ValueError if the head is
-    calibrated already.
+    how often a class occurs in the split says nothing of how often it will be met. What the head has of a scale or a
+    calibration already, with which it gave ``output``, stays, and this comes on top: done twice, the second changes nothing.
     """
-    if not torch.equal(head.gain, torch.ones(3)) or head.widen.any():
-        raise ValueError("this head is calibrated already; calibrate the trained weights once")
     raw = torch.atanh(output.mean.clamp(-0.9999, 0.9999))
+    spread = _spread(vad)  # so that ratings that hardly vary count as others do
     gain, bias = _fit(
         lambda g, b: (
-            (1 - concordance(torch.tanh(raw * g + b), vad)).sum() + squared_error(torch.tanh(raw * g + b), vad)
+            (1 - concordance(torch.tanh(raw * g + b), vad)).mean()
+            + squared_error(torch.tanh(raw * g + b) / spread, vad / spread)
         ),
         torch.ones(3),
         torch.zeros(3),
     )
-    head.gain.copy_(gain)
-    head.bias.copy_(bias)
-    head.widen.copy_(widening(torch.tanh(raw * gain + bias), output.log_var, vad))
+    head.gain.mul_(gain)
+    head.bias.mul_(gain).add_(bias)
+    head.widen.add_(widening(torch.tanh(raw * gain + bias), output.log_var, vad))
     if output.logits is not None and labels is not None:
         logits = output.logits
         sharpen, shift = _fit(
@@ -44,8 +44,17 @@ def calibrate(
             torch.ones(()),
             torch.zeros(logits.shape[1]),
         )
-        head.sharpen.copy_(sharpen)
-        head.log_prior.copy_(shift)
+        head.sharpen.mul_(sharpen)
+        head.log_prior.mul_(sharpen).add_(shift if prior else 0)
+
+
+def _spread(values: Tensor) -> Tensor:
+    """The standard deviation (3,) of the known values of each column (n, 3); 1 where there are none, or all are one."""
+    known = torch.isfinite(values)
+    count = known.sum(0).clamp(min=1)
+    off = torch.where(known, values - torch.where(known, values, 0).sum(0) / count, 0)
+    spread = (off.square().sum(0) / count).sqrt()
+    return torch.where(spread > 1e-6, spread, 1.0)
 
 
 def widening(mean: Tensor, log_var: Tensor, target: Tensor, level: float = 0.9) -> Tensor:

@@ -94,12 +94,12 @@ def in_order(values: Tensor) -> Tensor:
     return values.transpose(0, 1).flatten(0, 1)
 
 
-def parts_loss(parts: Parts, presence: Tensor, vad: Tensor, share: Tensor, aims: Aims) -> Tensor:
+def parts_loss(parts: Parts, presence: Tensor, vad: Tensor, share: Tensor, aims: Aims, *, beta: float = 0.5) -> Tensor:
     """The loss of instants (n, ...): of the answer, of each modality alone, and of what the members name."""
-    loss = _vad_loss(parts.answer.mean, parts.answer.log_var, vad, aims)
+    loss = _vad_loss(parts.answer.mean, parts.answer.log_var, vad, aims, beta)
     for m in range(len(MODALITIES)):
         known = presence[:, m] > 0
-        loss = loss + _vad_loss(parts.alone_mean[known, m], parts.alone_log_var[known, m], vad[known], aims)
+        loss = loss + _vad_loss(parts.alone_mean[known, m], parts.alone_log_var[known, m], vad[known], aims, beta)
     both = (presence > 0).all(1)
     for named in parts.joint:
         loss = loss + aims.naming * soft_cross_entropy(named[both], share[both])
@@ -112,8 +112,8 @@ def batch_loss(network: FusionNetwork, said: Said, aims: Aims) -> Tensor:
     return parts_loss(parts, in_order(said.presence), in_order(said.vad), in_order(said.share), aims)
 
 
-def _vad_loss(mean: Tensor, log_var: Tensor, vad: Tensor, aims: Aims) -> Tensor:
-    return beta_nll(mean, log_var, vad) + aims.agreement * (1 - concordance(mean, vad)).mean()
+def _vad_loss(mean: Tensor, log_var: Tensor, vad: Tensor, aims: Aims, beta: float) -> Tensor:
+    return beta_nll(mean, log_var, vad, beta=beta) + aims.agreement * (1 - concordance(mean, vad)).mean()
 
 
 @torch.inference_mode()

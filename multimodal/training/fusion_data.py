@@ -66,11 +66,13 @@ class VotesNetwork(nn.Module):
         answer = parts.answer
         return Judgement(answer.mean, answer.log_var, told, answer.memory, parts, in_order(inputs[3]))
 
-    def loss(self, answer: Judgement, vad: Tensor, labels: Tensor, marks: Tensor | None = None) -> Tensor:
+    def loss(
+        self, answer: Judgement, vad: Tensor, labels: Tensor, marks: Tensor | None = None, *, beta: float = 0.5
+    ) -> Tensor:
         """The loss () of an ``answer`` for judgements (B, 3) or (B, T, 3) and shares likewise."""
         if vad.ndim == 3:
             vad, labels = in_order(vad), in_order(labels)
-        return parts_loss(answer.parts, answer.presence, vad, labels, self.aims)
+        return parts_loss(answer.parts, answer.presence, vad, labels, self.aims, beta=beta)
 
     def calibrate(self, val: Batch) -> None:
         """Fit the intervals on instants that were not trained on, with both modalities and with each alone."""

@@ -51,7 +51,8 @@ def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
 def beta_nll(mean: Tensor, log_var: Tensor, target: Tensor, *, beta: float = 0.5) -> Tensor:
     """Gaussian negative log-likelihood with each term weighted by variance^beta (Seitzer et al. 2022).
 
-    beta = 0 is the plain likelihood, which gives up on hard samples; beta = 1 has the gradient of MSE.
+    beta = 0 is the plain likelihood, which gives up on hard samples; beta = 1 has the gradient of MSE. Only the gradient
+    of others than beta = 0 means anything: their value is least where the variance is too large.
     """
     known = torch.isfinite(target)
     error = torch.where(known, mean - torch.where(known, target, 0), 0)
@@ -126,17 +127,19 @@ def weighted_loss(
     *,
     units: Tensor | None = None,
     terms: Tensor | None = None,
+    beta: float = 0.5,
 ) -> Tensor:
     """The sum of the losses by their ``weights``, (); what a network does not tell or a batch does not know adds nothing.
 
     ``vad`` (B, 3), ``labels`` (B, K) and ``marks`` (B, M) are targets, NaN where unknown. ``class_weight`` (K,) is for
     :func:`weighted_cross_entropy`, ``marks_weight`` (M,) for :func:`marks_loss`. Matching needs ``units`` (K, M), what
     :func:`affectstream.multimodal.training.matching.unit_prior` gives, or ``terms`` (K, 3) from ``term_table``, or both; raises
-    ValueError if it is weighed and has neither, or if the network does not tell what they match.
+    ValueError if it is weighed and has neither, or if the network does not tell what they match. ``beta`` is that of
+    :func:`beta_nll`: networks are compared with 0, as the weighted likelihood's value favours one that is too unsure.
     """
     loss = answer.mean.new_zeros(())
     if weights.beta_nll:
-        loss = loss + weights.beta_nll * beta_nll(answer.mean, answer.log_var, vad)
+        loss = loss + weights.beta_nll * beta_nll(answer.mean, answer.log_var, vad, beta=beta)
     if weights.disagreement:
         loss = loss + weights.disagreement * concordance_loss(answer.mean, vad)
     if weights.squared:
@@ -170,10 +173,16 @@ def _matching(answer: Affect, vad: Tensor, units: Tensor | None, terms: Tensor |
 
 
 def affect_loss(
-    output: Affect, vad: Tensor, labels: Tensor | None = None, *, classes: float = 1.0, agreement: float = 0.5
+    output: Affect,
+    vad: Tensor,
+    labels: Tensor | None = None,
+    *,
+    classes: float = 1.0,
+    agreement: float = 0.5,
+    beta: float = 0.5,
 ) -> Tensor:
     """The one loss: beta-NLL, plus ``agreement`` times mean 1 - CCC, plus ``classes`` times cross-entropy."""
-    return weighted_loss(output, vad, labels, None, Weights(cross_entropy=classes, disagreement=agreement))
+    return weighted_loss(output, vad, labels, None, Weights(cross_entropy=classes, disagreement=agreement), beta=beta)
 
 
 def drop_modalities(presence: Tensor, chance: float, draw: torch.Generator | None = None) -> Tensor:

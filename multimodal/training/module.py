@@ -22,7 +22,7 @@ class AffectModule(LightningModule):
     """Any network that answers with :class:`affectstream.encoders.network.Affect`, or with ``logits`` alone, in training.
 
     The loss is :func:`affectstream.multimodal.training.losses.weighted_loss` of what is known of each sample, its terms weighted by
-    ``weights``; a network of its own mind (``loss(answer, vad, labels, marks)``) has the last word. Labels may be smoothed
+    ``weights``; a network of its own mind (``loss(answer, vad, labels, marks, beta=)``) has the last word. Labels may be smoothed
     (``label_smoothing``), and classes weighted: by ``class_weights`` as a paper gives them, or with ``balanced`` by how rare
     each is in training, and marks likewise.
 
@@ -140,11 +140,13 @@ class AffectModule(LightningModule):
         if self.averaged is not None:
             self.averaged.module.load_state_dict(self.network.state_dict())
 
-    def loss(self, answer: Any, vad: Tensor, labels: Tensor, marks: Tensor | None = None) -> Tensor:
-        """The loss () of the network's ``answer`` for targets as in :class:`Batch`."""
+    def loss(
+        self, answer: Any, vad: Tensor, labels: Tensor, marks: Tensor | None = None, *, beta: float = 0.5
+    ) -> Tensor:
+        """The loss () of the network's ``answer`` for targets as in :class:`Batch`; with ``beta`` 0 as networks are compared by."""
         own = getattr(self.network, "loss", None)
         if own is not None:
-            return own(answer, vad, labels, marks)
+            return own(answer, vad, labels, marks, beta=beta)
         wanted = None
         if labels.shape[1]:
             wanted = (1 - self.label_smoothing) * labels + self.label_smoothing / labels.shape[1]
@@ -160,6 +162,7 @@ class AffectModule(LightningModule):
                 self.marks_weight if self.marks_weight.ndim else None,
                 units=self.units,
                 terms=self.terms,
+                beta=beta,
             )
         assert wanted is not None  # prepare has seen to it
         if weight is None:
@@ -231,7 +234,8 @@ class AffectModule(LightningModule):
         ]
 
     def _logged(self, part: str, batch: Batch, answer: Any) -> Tensor:
-        loss = self.loss(answer, batch.vad, batch.labels, batch.marks)
+        beta = 0.5 if part == "train" else 0.0
+        loss = self.loss(answer, batch.vad, batch.labels, batch.marks, beta=beta)
         self.log(f"{part}_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch.vad))
         return loss
 

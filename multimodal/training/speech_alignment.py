@@ -174,7 +174,13 @@ class AlignedSpeech(nn.Module):
         return Heard(answer, alone, network.project(tokens) if self.contrast else None, error)
 
     def loss(
-        self, answer: Affect | Heard, vad: Tensor, labels: Tensor | None = None, marks: Tensor | None = None
+        self,
+        answer: Affect | Heard,
+        vad: Tensor,
+        labels: Tensor | None = None,
+        marks: Tensor | None = None,
+        *,
+        beta: float = 0.5,
     ) -> Tensor:
         """The affect loss () of the answer, in training also of each branch alone, and both alignments.
 
@@ -182,7 +188,7 @@ class AlignedSpeech(nn.Module):
         """
         known = labels if labels is not None and labels.shape[1] else None
         if isinstance(answer, Affect):
-            return affect_loss(answer, vad, known)
+            return affect_loss(answer, vad, known, beta=beta)
         loss = affect_loss(answer.answer, vad, known) + self.taught * answer.error
         for alone in answer.alone:
             loss = loss + self.branches * affect_loss(alone, vad, known)

@@ -86,8 +86,10 @@ def test_calibration_undoes_shrinkage_and_covers_nine_of_ten() -> None:
     assert (concordance(mean, truth) > before + 0.05).all()
     covered = metrics.coverage(mean.numpy(), (output.log_var + head.widen).exp().numpy(), truth.numpy())
     np.testing.assert_allclose(covered, 0.9, atol=0.002)
-    with pytest.raises(ValueError, match="calibrated already"):
-        calibrate(head, output, truth)
+    once = {name: value.clone() for name, value in head.state_dict().items()}
+    calibrate(head, Affect(mean, output.log_var + head.widen, None, torch.empty(0)), truth)
+    for name in ("gain", "bias", "widen"):
+        torch.testing.assert_close(head.state_dict()[name], once[name], atol=0.01, rtol=0.01)
 
 
 def test_derived_vad_is_the_expected_term() -> None:
