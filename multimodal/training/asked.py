@@ -21,7 +21,7 @@ from affectstream.multimodal.training.module import AffectModule
 CONFIG = "config.yaml"
 FORM = 1  # of a configuration; it changes when old ones would mean something else
 PLACES = ("config", "out", "folds", "save_every")  # of a call, not of a run: these may differ when it is continued
-OURS = {  # options of Lightning's Trainer that a run sets, or that would leave samples out
+OURS: set[str | int] = {  # options of Lightning's Trainer that a run sets, or that would leave samples out
     *("logger", "callbacks", "enable_checkpointing", "enable_model_summary", "enable_progress_bar", "default_root_dir"),
     *("num_sanity_val_steps", "fast_dev_run", "barebones", "use_distributed_sampler"),
     *("limit_val_batches", "limit_test_batches", "limit_predict_batches"),

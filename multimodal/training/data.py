@@ -222,5 +222,5 @@ class AffectData(LightningDataModule):
         if self.trainer is None:
             return 0, 0
         fitting = self.trainer.fit_loop
-        done = fitting.epoch_loop.batch_progress.current.processed if fitting.restarting else 0
-        return self.trainer.current_epoch, done
+        current: Any = fitting.epoch_loop.batch_progress.current
+        return self.trainer.current_epoch, current.processed if fitting.restarting else 0

@@ -20,7 +20,8 @@ def find_points(images: Iterable[NDArray[np.uint8]], detector: Detector, count: 
     points = np.empty((count, 5, 2), np.float32)
     for i, image in enumerate(images):
         larger = ENLARGE if max(image.shape[:2]) <= SMALL else 1
-        large = cv2.resize(image, None, fx=larger, fy=larger, interpolation=cv2.INTER_CUBIC) if larger > 1 else image
+        enlarged = cv2.resize(image, None, fx=larger, fy=larger, interpolation=cv2.INTER_CUBIC) if larger > 1 else image
+        large = np.asarray(enlarged, np.uint8)
         faces = detector(large if large.ndim == 3 else np.repeat(large[:, :, None], 3, axis=2))
         at = faces.points[0] if len(faces) else whole_points(large) + 0.5
         points[i] = (at + 0.5) / larger - 0.5

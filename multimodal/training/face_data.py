@@ -152,7 +152,8 @@ class FaceData(CorpusData):
             raise ValueError(f"mix is {mix:g}; wanted a share of the batches, 0 to 1")
         if variation == "cage" and contract.colour != "rgb":
             raise ValueError("variation cage wants colour; set contract.colour to rgb")
-        self.contract, self.framing, self.variation = contract, framing, variation
+        self.contract, self.framing = contract, framing
+        self.variation: Variation = variation
         self.mix, self.gentle_from = mix, gentle_from
 
     def make_samples(self, vad: Tensor, labels: Tensor, marks: Tensor, cache: Path) -> Pictures:
@@ -184,7 +185,8 @@ class FaceData(CorpusData):
 
     def features(self, index: Index) -> NDArray[np.floating]:
         def small(crop: Tensor) -> NDArray[np.float32]:
-            return cv2.resize(crop.mean(0).numpy(), (COPY, COPY), interpolation=cv2.INTER_AREA).ravel()
+            shrunk = cv2.resize(crop.mean(0).numpy(), (COPY, COPY), interpolation=cv2.INTER_AREA)
+            return np.asarray(shrunk, np.float32).ravel()
 
         return np.stack([small(self.samples.inputs(np.array([k]), None)["crops"][0]) for k in index])
 

@@ -29,7 +29,8 @@ def draw(found: dict[str, Any], path: Path) -> None:
     tasks = {"classes": _draw_classes, "numbers": _draw_numbers, "marks": _draw_marks}
     asked = [name for name in tasks if name in found]
     figure = plt.figure(figsize=(11, 3.4 * len(asked) + 0.4), layout="constrained")
-    for name, part in zip(asked, np.ravel(figure.subfigures(len(asked), 1)), strict=True):
+    parts: Any = figure.subfigures(len(asked), 1, squeeze=False)
+    for name, part in zip(asked, parts[:, 0], strict=True):
         tasks[name](part, found[name], about)
     what = f"{about['corpus']}, {about['learnt']}, {about['split']}, {found['samples']} samples of {found['subjects']} subjects"
     figure.suptitle(

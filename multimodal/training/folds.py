@@ -4,7 +4,8 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.loggers import TensorBoardLogger
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 from affectstream.datasets.splits import Fold
@@ -124,13 +124,13 @@ _OURS: dict[str, Any] = {
 }
 
 
-class quiet(warnings.catch_warnings):
+@contextmanager
+def quiet() -> Iterator[None]:
     """Lightning does not advise on loaders' workers, on loaders that cannot go on (ours can), and on logs that are there."""
-
-    def __enter__(self) -> None:
-        logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-        super().__enter__()
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"(pytorch_)?lightning")
+        yield
 
 
 def _train_one(data: AffectData, fold: Fold, k: int, plan: Plan, say: Callable[[str], None]) -> None:
@@ -163,7 +163,7 @@ def _train_one(data: AffectData, fold: Fold, k: int, plan: Plan, say: Callable[[
     network = module.answering.cpu()
     if best.weights:
         network.load_state_dict(best.weights)
-    if rank_zero_only.rank != 0:  # the first of several processes does the rest
+    if not trainer.is_global_zero:  # the first of several processes does the rest
         return
     if plan.calibrate:
         _calibrate(network.eval(), module, data, fold, plan)

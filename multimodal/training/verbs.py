@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from pytorch_lightning.utilities.rank_zero import rank_zero_only  # pyright: ignore[reportPrivateImportUsage]
 from scipy.special import expit, softmax
 
 from affectstream.datasets.splits import Fold
@@ -37,7 +37,7 @@ def fit(arguments: list[str]) -> int:
     asked.data.check(asked.module().network)
     config = asked.settings()
     refuse_another(asked.out, config)
-    first = rank_zero_only.rank == 0
+    first = getattr(rank_zero_only, "rank", 0) == 0  # of several processes
     if asked.data.leaky and first:
         print(LEAKY)
     asked.data.read(asked.out / "features")
