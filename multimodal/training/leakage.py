@@ -24,7 +24,9 @@ from affectstream.datasets.splits import (
     across_sessions,
     grouped_kfold,
     leaky_window_kfold,
+    leave_one_session_out,
     leave_one_subject_out,
+    official,
     within_subject_trials,
 )
 from affectstream.encoders.eeg.entropy import RBTRANSFORMER, entropy
@@ -56,8 +58,22 @@ class Plan:
     sessions: int = 1
 
 
+def _in_pairs(groups: Groups) -> Iterator[Fold]:
+    """As where two subjects meet in a session."""
+    who = np.unique(groups.subject, return_inverse=True)[1]
+    return leave_one_session_out(Groups(groups.subject, who // 2, groups.trial))
+
+
+def _as_published(groups: Groups) -> Iterator[Fold]:
+    """As if the first half of the subjects were the official training part."""
+    who = np.unique(groups.subject, return_inverse=True)[1]
+    return official(groups, np.where(who < (who.max() + 1) // 2, "train", "test"))
+
+
 PLANS = {
     "leave_one_subject_out": Plan(leave_one_subject_out, subjects=4),
+    "leave_one_session_out": Plan(_in_pairs, subjects=4),
+    "official": Plan(_as_published, subjects=4),
     "grouped_kfold": Plan(partial(grouped_kfold, folds=2), subjects=4),
     "within_subject_trials": Plan(within_subject_trials),
     "across_sessions": Plan(across_sessions, sessions=2),

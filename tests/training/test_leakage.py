@@ -54,11 +54,11 @@ def test_every_splitter_that_is_offered_is_under_the_canary() -> None:
         for name, function in inspect.getmembers(splits, inspect.isgeneratorfunction)
         if get_type_hints(function).get("return") == Iterator[Fold]
     ]
-    assert sorted(PLANS) == offered
+    assert sorted(PLANS) == sorted(offered)
 
 
 def test_meaningless_labels_of_drifting_noise(drifting: Windows) -> None:
-    assert len(HONEST) == 4
+    assert len(HONEST) == 6
     assert_sings(drifting)
 
 
@@ -87,7 +87,7 @@ def test_labels_that_mean_something_are_learnt_under_every_split() -> None:
     label = rng.permutation(np.arange(16) % 2)[trial]
     clear = Windows(label[:, None] + rng.normal(0, 0.1, (len(trial), 3)), trial)
     for plan in PLANS.values():
-        for fold in plan.split(Groups(trial % 2, trial // 2 % 2, trial)):
+        for fold in plan.split(Groups(trial % 4, trial // 4 % 2, trial)):
             near = leakage.nearest(clear.features[fold.train], clear.features[fold.test])
             assert (label[fold.train][near] == label[fold.test]).mean() > 0.95
 
