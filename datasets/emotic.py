@@ -76,13 +76,13 @@ class Emotic(Corpus):
             for person in _people(table, part, f"{path}, {part}")
         ]
         part, subject, box, present, vad = zip(*people, strict=True) if people else [()] * 5
-        self.folder: Path = folder / "emotic"
+        self.files: list[Path] = [folder / "emotic" / name for name in subject]
         self.box: NDArray[np.int64] = np.array(box, np.int64).reshape(-1, 4)
         super().__init__(subject, part=part, vad=np.array(vad), marks=CATEGORIES, present=np.array(present))
 
     def signal(self, index: int) -> NDArray[np.uint8]:
         """The body of person ``index``, (H, W, 3) RGB uint8, as far as the picture shows it."""
-        path = self.folder / str(self.subject[index])
+        path = self.files[index]
         picture = read_picture(path)
         x1, y1, x2, y2 = self.box[index].tolist()
         body = picture[max(y1, 0) : y2, max(x1, 0) : x2]

@@ -48,14 +48,15 @@ class RafDb(Corpus):
             raise FileNotFoundError(
                 f"{self.pictures} is missing; unpack {pictures}.zip there, or read the other pictures"
             )
-        self._ending = "_aligned.jpg" if pictures == "aligned" else ".jpg"
+        ending = "_aligned.jpg" if pictures == "aligned" else ".jpg"
         path = folder / "basic" / "EmoLabel" / "list_patition_label.txt"
         self.names, part, emotion = _labels(path)
+        self.files: list[Path] = [self.pictures / f"{name}{ending}" for name in self.names]
         super().__init__(self.names, part=part, labels=EMOTIONS, share=one_hot(emotion, EMOTIONS))
 
     def signal(self, index: int) -> NDArray[np.uint8]:
         """Face ``index``, (H, W, 3) RGB uint8."""
-        return read_picture(self.pictures / f"{self.names[index]}{self._ending}")
+        return read_picture(self.files[index])
 
 
 def _labels(path: Path) -> tuple[list[str], list[str], list[str]]:

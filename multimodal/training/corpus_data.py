@@ -77,6 +77,7 @@ class CorpusData(AffectData):
                 )
             known |= np.isfinite(table).any(1)
         self.kept = np.flatnonzero(known)
+        _require_files(corpus, self.kept)
         self.classes = corpus.labels if "labels" in self.learnt else ()
         self.marks = corpus.marks if "marks" in self.learnt else ()
         self.groups = Groups(corpus.subject[self.kept], corpus.session[self.kept], corpus.trial[self.kept])
@@ -96,3 +97,15 @@ class CorpusData(AffectData):
             "learnt": ", ".join(derived if name == "vad" else name for name in self.learnt),
             "licence": self.corpus.ABOUT.licence,
         }
+
+
+def _require_files(corpus: Corpus, kept: Index) -> None:
+    """Raise FileNotFoundError if a file that will be opened is not there: not after a day of training."""
+    files: Sequence[Path | None] = getattr(corpus, "files", ())
+    named = [files[k] for k in kept.tolist()] if files else []
+    missing = [path for path in named if path is not None and not path.is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{len(missing)} of {len(named)} files of {corpus.ABOUT.name} are missing, such as {missing[0]}; get the corpus again, "
+            "or take them out of its labels"
+        )

@@ -82,9 +82,9 @@ def test_a_splitter_that_leaks_unseen_is_found(drifting: Windows, monkeypatch: p
 
 def test_labels_that_mean_something_are_learnt_under_every_split() -> None:
     """Chance above is no failing of the neighbour: where a trial's label is in the signal, it is found."""
-    trial = np.repeat(np.arange(16), 13)
+    trial = np.repeat(np.arange(32), 13)
     rng = np.random.default_rng(0)
-    label = rng.permutation(np.arange(16) % 2)[trial]
+    label = rng.permutation(np.arange(32) % 2)[trial]
     clear = Windows(label[:, None] + rng.normal(0, 0.1, (len(trial), 3)), trial)
     for plan in PLANS.values():
         for fold in plan.split(Groups(trial % 4, trial // 4 % 2, trial)):
