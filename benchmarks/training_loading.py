@@ -93,8 +93,9 @@ def consumed(batch: int, steps: int) -> float:
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
     crops = torch.rand(batch, 1, 64, 64).contiguous(memory_format=torch.channels_last)
     vad, share = torch.rand(batch, 3), torch.full((batch, 8), 0.125)
+    began = 0.0
     for k in range(steps + 2):
-        if k == 2:
+        if k == 2:  # the first build kernels
             began = time.process_time()
         optimizer.zero_grad()
         affect_loss(network(crops), vad, share).backward()
