@@ -24,7 +24,7 @@ class Best(Callback):
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "metrics.csv"
-        self.began = 0.0
+        self.began = time.monotonic()
         self.loss = float("inf")
         self.epoch = -1
         self.weights: dict[str, Tensor] = {}
