@@ -26,12 +26,12 @@ from numpy.typing import NDArray
 
 from affectstream.datasets.base import About
 from affectstream.datasets.eeg import Trial, Trials
+from affectstream.multimodal.types import DIMENSIONS
 
 if TYPE_CHECKING:
     from mne.io import BaseRaw
 
 ENDINGS = (".edf", ".bdf", ".gdf", ".set", ".vhdr", ".fif", ".fif.gz", ".cnt")
-DIMENSIONS = ("valence", "arousal", "dominance")
 _SUBJECT = re.compile(r"(?:^|[/_])sub-([A-Za-z0-9]+)")
 _NOBODY = ("", "x", "0", "mne_anonymize")  # codes that say that there is none
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from affectstream.datasets.base import PARTS, About, Corpus, read_picture
 from affectstream.datasets.eeg import named, read_mat
+from affectstream.multimodal.types import DIMENSIONS
 
 CATEGORIES = (
     *("affection", "anger", "annoyance", "anticipation", "aversion", "confidence", "disapproval", "disconnection"),
@@ -43,7 +44,6 @@ CATEGORIES = (
         "yearning",
     ),
 )
-VAD = ("valence", "arousal", "dominance")
 _FIELDS = {"train": ("annotations_categories", "annotations_continuous")}
 _COMBINED = ("combined_categories", "combined_continuous")
 
@@ -128,7 +128,7 @@ def _marks(words: list[str], at: str, name: str) -> NDArray[np.float32]:
 def _vad(struct: Any, at: str, name: str) -> NDArray[np.float32]:
     ratings = np.full(3, np.nan)
     for one in _structs(struct):
-        for k, dimension in enumerate(VAD):
+        for k, dimension in enumerate(DIMENSIONS):
             value = np.asarray(_field(one, dimension, at), np.float64).ravel()
             ratings[k] = value[0] if len(value) else np.nan
     if (np.abs(ratings - 5.5) > 4.5).any():

@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 
 from affectstream.datasets.base import PARTS, About, Corpus, one_hot, read_picture
 from affectstream.datasets.clips import read_clip
+from affectstream.multimodal.types import DIMENSIONS
 
 KINDS = {
     "sound": (".wav", ".flac", ".aiff", ".mp3", ".ogg", ".flv"),
     "picture": (".png", ".jpg", ".jpeg", ".bmp", ".webp"),
     "text": (".txt",),
 }
-VAD = ("valence", "arousal", "dominance")
-COLUMNS = ("file", "text", "subject", "trial", "part", "label", *VAD)
+COLUMNS = ("file", "text", "subject", "trial", "part", "label", *DIMENSIONS)
 MARK = "mark:"
 
 
@@ -69,7 +69,7 @@ class LabelledFiles(Corpus):
             [subject or name for subject, name in zip(cells["subject"], own, strict=True)],
             trial=cells["trial"],
             part=cells["part"],
-            vad=np.stack([_numbers(cells[name], name, where) for name in VAD], 1),
+            vad=np.stack([_numbers(cells[name], name, where) for name in DIMENSIONS], 1),
             labels=labels,
             share=one_hot(cells["label"], labels),
             marks=tuple(name.removeprefix(MARK) for name in marks),

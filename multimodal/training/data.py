@@ -207,12 +207,6 @@ class AffectData(LightningDataModule):
     def val_dataloader(self) -> Any:
         return self.part_loader("val") if self.validates else []
 
-    def test_dataloader(self) -> DataLoader[Batch]:
-        return self.part_loader("test")
-
-    def predict_dataloader(self) -> DataLoader[Batch]:
-        return self.part_loader("test")
-
     def part_loader(self, part: Part) -> DataLoader[Batch]:
         """A part of the chosen fold as it is, in order."""
         return loader(self.samples, InOrder(self.index(part), self.batch), self.workers)

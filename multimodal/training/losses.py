@@ -183,16 +183,3 @@ def affect_loss(
 ) -> Tensor:
     """The one loss: beta-NLL, plus ``agreement`` times mean 1 - CCC, plus ``classes`` times cross-entropy."""
     return weighted_loss(output, vad, labels, None, Weights(cross_entropy=classes, disagreement=agreement), beta=beta)
-
-
-def drop_modalities(presence: Tensor, chance: float, draw: torch.Generator | None = None) -> Tensor:
-    """``presence`` (B, M) with each modality that is there (> 0) taken away by ``chance``, but never a sample's last one.
-
-    Modality dropout (Neverova et al., arXiv 1501.00102) teaches fusion to do without. Where all would go, each is as likely
-    to stay. Raises ValueError for a chance outside [0, 1].
-    """
-    if not 0 <= chance <= 1:
-        raise ValueError(f"the chance that a modality is dropped is {chance:g}; wanted 0 to 1, such as 0.2")
-    luck = torch.rand(presence.shape, generator=draw).to(presence.device)
-    best = torch.where(presence > 0, luck, -1.0).argmax(1, keepdim=True)
-    return torch.where((luck < chance).scatter(1, best, False), 0, presence)

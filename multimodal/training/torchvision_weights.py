@@ -11,12 +11,11 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from affectstream.encoders.checkpoint import sha256_of
 from affectstream.encoders.face.network import FaceNetwork
+from affectstream.multimodal.training.weights import read_weights
 
 _CONV = {
     "proj.1": "shortcut.expand",
@@ -79,7 +78,7 @@ def begin(network: FaceNetwork, path: Path) -> None:
 
     Raises as :func:`load_maxvit_t` does, and ValueError if the file's trunk is not of the network's size.
     """
-    found = _open_ours(path) if path.suffix == ".safetensors" else load_maxvit_t(path)
+    found = read_weights(path)[0] if path.suffix == ".safetensors" else load_maxvit_t(path)
     wanted = network.state_dict()
     _compare(path, found, wanted)
     taken = {name: tensor for name, tensor in found.items() if name.startswith("trunk.")}
@@ -124,15 +123,6 @@ def _open(path: Path) -> dict[str, Tensor]:
     if not isinstance(found, Mapping) or not all(isinstance(tensor, Tensor) for tensor in found.values()):
         raise ValueError(f"{path} holds a {type(found).__name__}; wanted a state dict: names with their tensors")
     return dict(found)
-
-
-def _open_ours(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise FileNotFoundError(f"no weights at {path}; wanted a .safetensors that affectstream wrote")
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is broken: {error}; get it again") from error
 
 
 def _compare(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:

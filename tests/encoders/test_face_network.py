@@ -191,7 +191,7 @@ def test_a_start_that_is_not_there_or_of_another_size_is_named(file: Path, tmp_p
     with pytest.raises(ValueError, match=r"face-small.safetensors has the tensors of another network"):
         begin(FaceNetwork("cage"), checkpoint_folder() / "face-small.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"no header")
-    with pytest.raises(ValueError, match=r"broken.safetensors is broken"):
+    with pytest.raises(ValueError, match=r"broken.safetensors is no whole"):
         begin(FaceNetwork(), tmp_path / "broken.safetensors")
     save_file({"head.x": torch.ones(1)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match=r"other.safetensors has the tensors of another"):

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -17,7 +16,6 @@ from affectstream.multimodal.training.losses import (
     beta_nll,
     concordance,
     concordance_loss,
-    drop_modalities,
     marks_loss,
     soft_cross_entropy,
     weighted_cross_entropy,
@@ -275,20 +273,3 @@ def test_matching_without_what_it_matches_is_refused(
 def test_a_weight_that_is_none_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match=rf"the weight squared is {value}; wanted 0"):
         Weights(squared=value)
-
-
-def test_modalities_are_dropped_by_chance_but_never_the_last() -> None:
-    draw, n = torch.Generator().manual_seed(0), 40_000
-    presence = torch.tensor([[0.9, 0.4], [0.0, 0.7], [0.0, 0.0]]).repeat(n, 1)
-    left = drop_modalities(presence, 0.3, draw).reshape(n, 3, 2)
-    assert torch.equal(left[:, 1:], presence.reshape(n, 3, 2)[:, 1:])  # the only one stays, and nothing appears
-    there = left[:, 0] > 0
-    assert there.any(1).all() and set(left[:, 0].unique().tolist()) == set(torch.tensor([0.0, 0.4, 0.9]).tolist())
-    shares = [
-        (there == torch.tensor(which)).all(1).float().mean() for which in ([True, True], [True, False], [False, True])
-    ]
-    np.testing.assert_allclose(shares, [0.49, 0.255, 0.255], atol=0.01)  # .7 x .7, and the rest shared evenly
-    assert torch.equal(drop_modalities(presence, 0.0), presence)
-    assert ((drop_modalities(torch.ones(50, 3), 1.0) > 0).sum(1) == 1).all()
-    with pytest.raises(ValueError, match=r"dropped is 1.5; wanted 0 to 1"):
-        drop_modalities(presence, 1.5)
