@@ -10,18 +10,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from affectstream.multimodal.causal import LEAST_POWER, attended, causal_looks, disagreement_at, heard
 from affectstream.multimodal.dynamics.batch import estimate
 from affectstream.multimodal.dynamics.estimator import causal_beliefs
-from affectstream.multimodal.dynamics.events import Disagreement, Event, Watch, watch
+from affectstream.multimodal.dynamics.events import Event, Watch, watch
 from affectstream.multimodal.dynamics.looks import Looks, looks_of
-from affectstream.multimodal.dynamics.noise import SHRUNK, evidence
 from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
 from affectstream.multimodal.fusion.discord import Discord
 from affectstream.multimodal.fusion.experts import Fused, Prior, fuse
-from affectstream.multimodal.timeline import Reading, grid, read_at
+from affectstream.multimodal.shrunk import added, reckoned, unweighted
+from affectstream.multimodal.timeline import TICK, grid, read_at
 from affectstream.multimodal.types import Trace
-
-TICK = 10.0  # Hz at which sources are compared and events looked for, whatever rate is written
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,26 +41,27 @@ def combine(
 ) -> Combined:
     """Fuse the ``traces`` of one person ``hz`` times a second, and estimate the state.
 
-    With ``causal``, as a live run would have: every window is heard of at its end, and nothing is known of
-    what comes later. Without, the state at each instant comes from all looks, earlier and later. ``reach`` is the
-    first and the last second to speak of, by default those of the traces.
+    With ``causal``, as a live run would have: every window is heard of at its end, nothing is known of what comes later,
+    and of several faces the one is taken that was there most of late. Without, the state at each instant comes from all looks,
+    earlier and later. ``reach`` is the first and the last second to speak of, by default those of the traces.
     """
     process = OrnsteinUhlenbeck()
     prior = Prior(process.baseline, process.sd)
     begin, end = reach_of(traces.values()) if reach is None else reach
     times, ticks = grid(begin, end, hz), grid(begin, end, TICK)
-    spoken = {source: delayed(trace) if causal else trace for source, trace in traces.items()}
-    fused = _fused(spoken, times, hz, prior)
-    compared = fused if hz == TICK else _fused(spoken, ticks, TICK, prior)
-    looks = reckoned(looks_of({source: _unweighted(trace) for source, trace in traces.items()}), prior, process)
-    looks = lowered(looks, compared.power, ticks, causal=causal)
     asked = np.union1d(times, ticks)
     if causal:
-        beliefs = causal_beliefs(looks, asked, process)
+        told = attended(traces)
+        fused = heard(told, times, 1 / hz, prior)
+        compared = fused if hz == TICK else heard(told, ticks, 1 / TICK, prior)
+        beliefs = causal_beliefs(causal_looks(told, told, prior, process), asked, process)
         mean = np.array([b.mean[:3] for b in beliefs]).reshape(-1, 3)
         variance = np.array([b.variance for b in beliefs]).reshape(-1, 3)
     else:
-        answer = estimate(looks, asked, process, smooth=True)
+        fused = _fused(traces, times, hz, prior)
+        compared = fused if hz == TICK else _fused(traces, ticks, TICK, prior)
+        looks = reckoned(looks_of({source: unweighted(trace) for source, trace in traces.items()}), prior, process)
+        answer = estimate(lowered(looks, compared.power, ticks), asked, process, smooth=True)
         mean, variance = answer.mean, answer.variance
     at, tick = np.searchsorted(asked, times), np.searchsorted(asked, ticks)
     state = state_trace(times, mean[at], variance[at], process, 1 / hz)
@@ -75,62 +75,19 @@ def reach_of(traces: Iterable[Trace]) -> tuple[float, float]:
     return min(begin for begin, _ in ends), max(end for _, end in ends)
 
 
-def delayed(trace: Trace) -> Trace:
-    """``trace`` as a live run hears it: each row from the end of its window on, for as long as the window was."""
-    return Trace(
-        trace.source,
-        time=trace.time + trace.span,
-        mean=trace.mean,
-        variance=trace.variance,
-        quality=trace.quality,
-        span=trace.span,
-    )
-
-
-def reckoned(looks: Looks, prior: Prior, process: OrnsteinUhlenbeck) -> Looks:
-    """``looks`` in which those of shrunk modalities count for what they add to the ``prior``.
-
-    However often these come, they say in two time constants of the ``process`` as much as one of them: white noise whose power in
-    that time is the variance of one. An answer that does not change is then believed in hindsight as much as one of it, neither
-    more nor less, and the state is a little less sure.
-    """
-    out = looks
-    for k, name in enumerate(looks.names):
-        rows = looks.source == k
-        if _kind(name) not in SHRUNK or not rows.any():
-            continue
-        spacing = float(np.median(np.diff(looks.time[rows]))) if rows.sum() > 1 else np.inf
-        many = np.maximum(2 * np.array(process.tau) / max(spacing, 1e-9), 1.0)
-        mean, variance = evidence(looks.mean, looks.variance, np.array(prior.mean), np.array(prior.sd))
-        out = replace(
-            out,
-            mean=np.where(rows[:, None], mean, out.mean),
-            variance=np.where(rows[:, None], variance * many, out.variance),
-            lasting=np.where(rows, 0.0, out.lasting),
-        )
-    return out
-
-
-def lowered(
-    looks: Looks, power: Mapping[str, NDArray[np.float64]], ticks: NDArray[np.float64], *, causal: bool
-) -> Looks:
-    """``looks`` with their variances divided by their source's ``power`` (T, 3), averaged over the ticks of their window.
-
-    With ``causal``, by the power at the tick at which each is heard of.
-    """
+def lowered(looks: Looks, power: Mapping[str, NDArray[np.float64]], ticks: NDArray[np.float64]) -> Looks:
+    """``looks`` with their variances divided by their source's ``power`` (T, 3), averaged over the ticks of their window."""
     if not len(ticks):
         return looks
     half = looks.arrival - looks.time
-    first = np.clip(np.round((looks.time + (half if causal else -half) - ticks[0]) * TICK), 0, len(ticks) - 1).astype(
-        int
-    )
+    first = np.clip(np.round((looks.time - half - ticks[0]) * TICK), 0, len(ticks) - 1).astype(int)
     last = np.clip(np.round((looks.arrival - ticks[0]) * TICK), first, len(ticks) - 1).astype(int)
     own = np.ones((len(looks), 3))
     for k, source in enumerate(looks.names):
         rows = np.flatnonzero(looks.source == k)
         total = np.concatenate([np.zeros((1, 3)), np.cumsum(power[source], 0)])
         own[rows] = (total[last[rows] + 1] - total[first[rows]]) / (last[rows] + 1 - first[rows])[:, None]
-    return replace(looks, variance=looks.variance / np.maximum(own, 1e-3))
+    return replace(looks, variance=looks.variance / np.maximum(own, LEAST_POWER))
 
 
 def find_events(
@@ -142,11 +99,8 @@ def find_events(
 ) -> list[Event]:
     """Events of the estimates ``mean`` and ``sd`` (T, 3) at ``ticks`` (T,), and of the sources' ``disagreement`` then."""
     memory, events = Watch(), []
-    chance = np.ones(len(ticks)) if disagreement is None else disagreement.overall
     for k, time in enumerate(ticks.tolist()):
-        quarrel = None
-        if disagreement is not None and chance[k] < 1 and (worst := disagreement.worst(k)) is not None:
-            quarrel = Disagreement(float(chance[k]), *worst)
+        quarrel = None if disagreement is None else disagreement_at(disagreement, k)
         memory, found = watch(memory, time, mean[k], sd[k], baseline=process.baseline, disagreement=quarrel)
         events += found
     return events
@@ -176,31 +130,4 @@ def state_trace(
 
 
 def _fused(traces: Mapping[str, Trace], times: NDArray[np.float64], hz: float, prior: Prior) -> Fused:
-    return fuse({source: _reading(trace, times, hz, prior) for source, trace in traces.items()}, len(times), prior)
-
-
-def _reading(trace: Trace, times: NDArray[np.float64], hz: float, prior: Prior) -> Reading:
-    """``trace`` on the ``times``; of a shrunk modality what it adds to the ``prior``, its quality being in that already."""
-    reading = read_at(trace, times, hz)
-    if _kind(trace.source) not in SHRUNK:
-        return reading
-    mean, variance = evidence(reading.mean, reading.variance, np.array(prior.mean), np.array(prior.sd))
-    return Reading(mean, variance * reading.quality[:, None], reading.quality)
-
-
-def _unweighted(trace: Trace) -> Trace:
-    """``trace`` of a shrunk modality as if its quality were 1, for its variance has it already; others as they are."""
-    if _kind(trace.source) not in SHRUNK:
-        return trace
-    return Trace(
-        trace.source,
-        time=trace.time,
-        mean=trace.mean,
-        variance=trace.variance,
-        quality=trace.observed.astype(np.float64),
-        span=trace.span,
-    )
-
-
-def _kind(source: str) -> str:
-    return source.partition("/")[0]
+    return fuse({s: added(read_at(trace, times, hz), s, prior) for s, trace in traces.items()}, len(times), prior)

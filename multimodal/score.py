@@ -37,7 +37,7 @@ class Result:
     ``words`` the utterances, (start s, end s, text), and ``recognised`` whether they were taken from the sound;
     ``faces`` what was seen of each face; ``brain`` what an EEG recording held, None for others; ``missing``
     modality to the reason it gave nothing; ``notes`` what went wrong without stopping the run; ``main_face``
-    the track that is fused, or None; ``weights`` checkpoint name to sha256; ``seconds`` the time it took.
+    the track that is fused, or None (``causal``: the one that was there most in all; at each moment that of late is fused); ``weights`` checkpoint name to sha256; ``seconds`` the time it took.
     """
 
     path: Path
@@ -168,7 +168,8 @@ def score(
         reasons = "; ".join(f"{modality}: {why}" for modality, why in missing.items())
         raise SignalError(f"{path}: nothing to score ({reasons}); wanted a face, a voice, or words as --subtitles FILE")
     main = main_face(traces)
-    combined = combine(of_one_person(traces, main), hz, reach=reach_of(traces.values()), causal=causal)
+    fused = traces if causal else of_one_person(traces, main)  # who is there most, a live run finds as it goes
+    combined = combine(fused, hz, reach=reach_of(traces.values()), causal=causal)
     traces |= {"fused": combined.fused, "state": combined.state}
     return Result(
         path=path,

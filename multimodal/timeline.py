@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from affectstream.multimodal.types import Trace
 
+TICK = 10.0  # Hz at which sources are compared and events looked for, whatever rate is written
+_ROUNDING = 1e-9  # s by which a time may be off that was reckoned in two ways
+
 
 @dataclass(frozen=True, eq=False)
 class Reading:
@@ -38,12 +41,35 @@ def read_at(trace: Trace, times: NDArray[np.float64], rate: float) -> Reading:
     """
     cells = len(times)
     if not cells or not len(trace):
-        return Reading(np.full((cells, 3), np.nan), np.full((cells, 3), np.nan), np.zeros(cells))
+        return _silence(cells)
     half = trace.span / 2
-    first = np.ceil((trace.time - half - times[0]) * rate - 0.5 + 1e-9).astype(int)
-    last = np.floor((trace.time + half - times[0]) * rate + 0.5 - 1e-9).astype(int)
+    first = np.ceil((trace.time - half - times[0]) * rate - 0.5 + _ROUNDING).astype(int)
+    last = np.floor((trace.time + half - times[0]) * rate + 0.5 - _ROUNDING).astype(int)
     last = np.maximum(last, first)
-    first, last = np.clip(first, 0, cells), np.clip(last, -1, cells - 1)
+    return _averaged(trace, np.clip(first, 0, cells), np.clip(last, -1, cells - 1), cells)
+
+
+def read_heard(trace: Trace, moments: NDArray[np.float64], cell: float) -> Reading:
+    """``trace`` at ``moments`` (G,), rising, to one who hears each row at the end of its window.
+
+    A row speaks from then on, for as long as its window was and ``cell`` seconds more, so that at each moment those of the
+    last ``cell`` seconds are averaged as :func:`read_at` does. Nothing of what comes later is in it.
+    """
+    count = len(moments)
+    if not count or not len(trace):
+        return _silence(count)
+    over = trace.time + trace.span / 2
+    first = np.searchsorted(moments, over - _ROUNDING)
+    last = np.searchsorted(moments, over + trace.span + cell - _ROUNDING) - 1
+    return _averaged(trace, first, last, count)
+
+
+def _silence(count: int) -> Reading:
+    return Reading(np.full((count, 3), np.nan), np.full((count, 3), np.nan), np.zeros(count))
+
+
+def _averaged(trace: Trace, first: NDArray[np.int64], last: NDArray[np.int64], cells: int) -> Reading:
+    """The rows of ``trace``, each of which speaks in the cells ``first`` to ``last`` (T,), averaged in each of ``cells``."""
     reach = np.maximum(last - first + 1, 0)
     row = np.repeat(np.arange(len(trace)), reach)
     cell = np.arange(len(row)) - np.repeat(np.cumsum(reach) - reach, reach) + first[row]

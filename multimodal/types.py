@@ -154,6 +154,15 @@ class Trace:
         """The same trace without its embeddings, the one part that is large."""
         return self if self.embedding is None else self._of([self], embedding=False)
 
+    def take(self, rows: ArrayLike) -> Self:
+        """The ``rows`` (n,), indices in rising order, as a trace of their own."""
+        at = np.asarray(rows, np.intp)
+        columns = {
+            name: None if (values := getattr(self, name)) is None else values[at]
+            for name in ("time", "mean", "variance", "quality", "span", "embedding", "labels")
+        }
+        return type(self)(self.source, **columns, label_names=self.label_names)
+
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
         """One trace of several of the same source, in the order given.

@@ -14,7 +14,7 @@ LASTING = {"face": 0.5, "speech": 1.0, "text": 0.5, "eeg": 2.0}  # s that the er
 # Modalities whose answers are shrunk towards what is believed of anybody, because they know little of one person at one
 # moment. Next to the prior such an answer counts for what it adds to it (:func:`evidence`), or the prior would count twice; and
 # many of them know hardly more than one: averaged over trials of a minute, an EEG is hardly more often right.
-SHRUNK = ("eeg",)
+SHRUNK = {"eeg": 0.5}  # modality to s between its answers
 GRAIN = 0.01  # share of an error's variance that is new in every sample, so that no frame is taken for exact
 
 Values = NDArray[np.float64]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from affectstream.multimodal.combine import combine, delayed
+from affectstream.multimodal.combine import combine
 from affectstream.multimodal.dynamics.simulate import simulate
 from affectstream.multimodal.types import Trace
 
@@ -48,11 +48,6 @@ def test_sources_that_disagree_make_the_state_less_sure_and_an_event() -> None:
     assert [e.sources for e in at_odds.events if e.kind == "discord"] == [("face/0", "text")]
     assert not [e for e in at_one.events if e.kind == "discord"]
     assert at_odds.state.sd.mean() > 1.5 * at_one.state.sd.mean()
-
-
-def test_a_delayed_row_is_heard_when_its_window_is_over() -> None:
-    late = delayed(steady("text", 0.2, rate=0.5, span=2.0))
-    np.testing.assert_allclose((late.time - late.span / 2)[:2], [2.0, 4.0])
 
 
 def test_same_input_same_bytes() -> None:

@@ -1,0 +1,165 @@
+"""Affect as it unfolds: what is known at each moment from what was heard by then.
+
+Every row of a trace is heard of at the end of its window. Offline scoring with ``causal`` and a live run do the same here: the one
+gives all rows at once (:func:`causal_looks`, :func:`heard`), the other as they come (:class:`Unfolding`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affectstream.multimodal.agent.state import Tracker
+from affectstream.multimodal.dynamics.estimator import HORIZON
+from affectstream.multimodal.dynamics.events import Disagreement, Event
+from affectstream.multimodal.dynamics.looks import Looks, looks_of
+from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
+from affectstream.multimodal.fusion.discord import Discord
+from affectstream.multimodal.fusion.experts import Fused, Prior, fuse
+from affectstream.multimodal.shrunk import added, reckoned, unweighted
+from affectstream.multimodal.timeline import TICK, read_heard
+from affectstream.multimodal.types import Trace
+
+LEAST_POWER = 1e-3  # a look is never believed less than by this factor
+REMEMBERED = 10.0  # s, time constant of how long a face counts for having been there
+CLEARLY = 1.2  # by how much another face must have been there more to become the one that is fused
+
+
+def heard(traces: Mapping[str, Trace], moments: NDArray[np.float64], cell: float, prior: Prior) -> Fused:
+    """What the ``traces`` say together at ``moments`` (G,) s to one who hears each row at its window's end.
+
+    Rows of the last ``cell`` seconds are averaged (:func:`affectstream.multimodal.timeline.read_heard`).
+    """
+    readings = {source: added(read_heard(trace, moments, cell), source, prior) for source, trace in traces.items()}
+    return fuse(readings, len(moments), prior)
+
+
+def causal_looks(
+    new: Mapping[str, Trace], known: Mapping[str, Trace], prior: Prior, process: OrnsteinUhlenbeck
+) -> Looks:
+    """The rows of ``new`` as looks, each believed as far as all that is ``known`` agrees when it is heard of.
+
+    Where sources share errors or disagree, every look counts less: its variance is divided by its source's power
+    (:class:`affectstream.multimodal.fusion.experts.Fused`) at its arrival. ``known`` holds at least the rows of ``new``.
+    """
+    looks = reckoned(looks_of({source: unweighted(trace) for source, trace in new.items()}), prior, process)
+    if not len(looks):
+        return looks
+    moments, at = np.unique(looks.arrival, return_inverse=True)
+    power = heard(known, moments, 1 / TICK, prior).power
+    own = np.stack([power[looks.names[source]][k] for source, k in zip(looks.source, at, strict=True)])
+    return replace(looks, variance=looks.variance / np.maximum(own, LEAST_POWER))
+
+
+def disagreement_at(found: Discord, row: int) -> Disagreement | None:
+    """The sources' disagreement at instant ``row``; None where fewer than two speak."""
+    chance = float(found.overall[row])
+    worst = found.worst(row) if chance < 1 else None
+    return None if worst is None else Disagreement(chance, *worst)
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Which face is looked at: how long and well each was there (``weight``) up to ``time``, and the ``main`` one."""
+
+    weight: Mapping[str, float] = field(default_factory=dict)
+    time: float = -np.inf
+    main: str | None = None
+
+
+def attend(attention: Attention, faces: Mapping[str, Trace]) -> tuple[Attention, dict[str, Trace]]:
+    """Take in rows of ``faces``, source to trace, all later than those before; also returns the rows that are fused.
+
+    At each moment these are those of the face that was there most of late: quality times seconds, fading with
+    :data:`REMEMBERED`. Another takes its place when it was there clearly more.
+    """
+    rows = sorted(
+        (time, source, k, float(trace.quality[k] * trace.span[k]) if seen else 0.0)
+        for source, trace in faces.items()
+        for k, (time, seen) in enumerate(zip(trace.time.tolist(), trace.observed.tolist(), strict=True))
+    )
+    weight, last, main = dict(attention.weight), attention.time, attention.main
+    picked: dict[str, list[int]] = {}
+    begin = 0
+    while begin < len(rows):
+        time = rows[begin][0]
+        end = begin
+        while end < len(rows) and rows[end][0] == time:
+            end += 1
+        fade = float(np.exp((last - time) / REMEMBERED)) if np.isfinite(last) else 1.0
+        weight = {source: held * fade for source, held in weight.items() if held * fade > 1e-9}
+        for _, source, _, there in rows[begin:end]:
+            weight[source] = weight.get(source, 0.0) + there
+        first = max(sorted(weight), key=weight.__getitem__)
+        if main not in weight or weight[first] > CLEARLY * weight[main]:
+            main = first
+        for _, source, k, _ in rows[begin:end]:
+            if source == main:
+                picked.setdefault(source, []).append(k)
+        last, begin = time, end
+    return Attention(weight, last, main), {source: faces[source].take(at) for source, at in picked.items()}
+
+
+def attended(traces: Mapping[str, Trace]) -> dict[str, Trace]:
+    """``traces`` with those rows of faces that a live run fuses."""
+    faces = {source: trace for source, trace in traces.items() if source.startswith("face/")}
+    return attend(Attention(), faces)[1] | {s: trace for s, trace in traces.items() if s not in faces}
+
+
+@dataclass(frozen=True, eq=False)
+class Tick:
+    """One instant: ``fused``, what the sources say (G = 1); ``mean`` and ``variance`` (3,) of the state; new ``events``."""
+
+    time: float
+    fused: Fused
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    events: list[Event]
+
+
+class Unfolding:
+    """One person's affect, told row by row: :meth:`hear` what encoders say, in any order, and :meth:`tick` the clock on.
+
+    ``tracker`` can be asked for the state at any time. What was heard is remembered for as long as something may come late.
+    """
+
+    def __init__(self, *, subject: str = "user", start: float = 0.0) -> None:
+        self._process = OrnsteinUhlenbeck()
+        self.tracker = Tracker(subject=subject, process=self._process, start=start)
+        self.attention = Attention()
+        self._prior = Prior(self._process.baseline, self._process.sd)
+        self._known: dict[str, Trace] = {}
+
+    def hear(self, observations: Sequence[Trace]) -> None:
+        """Take in what one encoder said of one chunk; of several faces the main one."""
+        told = {o.source: o.without_embedding() for o in observations if len(o)}
+        faces = {source: trace for source, trace in told.items() if source.startswith("face/")}
+        if faces:
+            self.attention, main = attend(self.attention, faces)
+            told = main | {source: trace for source, trace in told.items() if source not in faces}
+        for source, trace in told.items():
+            before = self._known.get(source)
+            self._known[source] = trace if before is None else Trace.join([before, trace])
+        looks = causal_looks(told, self._known, self._prior, self._process)
+        estimator = self.tracker.estimator
+        for i in np.argsort(looks.arrival, kind="stable").tolist():
+            edge = float(np.nextafter(estimator.oldest, np.inf))
+            estimator.add(max(float(looks.time[i]), edge), looks.look(i))
+
+    def tick(self, time: float) -> Tick:
+        """Move mood and events on to ``time`` (s), never before the last one, and say what is known then."""
+        fused = heard(self._known, np.array([time]), 1 / TICK, self._prior)
+        events = self.tracker.tick(time, disagreement_at(fused.discord, 0))
+        belief = self.tracker.estimator.at(time)
+        self._forget(time)
+        return Tick(time, fused, belief.mean[:3], belief.variance, events)
+
+    def _forget(self, time: float) -> None:
+        """Let go of rows that can no longer matter, now and then."""
+        for source, trace in list(self._known.items()):
+            over = trace.time + 1.5 * trace.span + 1 / TICK < time - HORIZON
+            if over.all():
+                del self._known[source]
+            elif over.sum() > len(trace) / 2:
+                self._known[source] = trace.take(np.flatnonzero(~over))
