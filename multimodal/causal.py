@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.agent.state import Tracker
-from affectstream.multimodal.dynamics.estimator import HORIZON
+from affectstream.multimodal.agent.state import AffectState, Tracker
+from affectstream.multimodal.dynamics.estimator import HORIZON, Estimator, add_in_order
 from affectstream.multimodal.dynamics.events import Disagreement, Event
 from affectstream.multimodal.dynamics.looks import Looks, looks_of
 from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
 from affectstream.multimodal.fusion.discord import Discord
 from affectstream.multimodal.fusion.experts import Fused, Prior, fuse
 from affectstream.multimodal.shrunk import added, reckoned, unweighted
-from affectstream.multimodal.timeline import TICK, read_heard
+from affectstream.multimodal.timeline import ROUNDING, TICK, read_heard
 from affectstream.multimodal.types import Trace
 
 LEAST_POWER = 1e-3  # a look is never believed less than by this factor
@@ -119,17 +119,21 @@ class Tick:
 
 
 class Unfolding:
-    """One person's affect, told row by row: :meth:`hear` what encoders say, in any order, and :meth:`tick` the clock on.
+    """One person's affect, told row by row: :meth:`hear` what encoders say, :meth:`tick` the clock on, ask for the :meth:`state`.
 
-    ``tracker`` can be asked for the state at any time. What was heard is remembered for as long as something may come late.
+    What is known at a tick is what had been heard by then, in whatever order and however early it was told, so that a
+    run gives the same whatever the speed of its encoders. Rows told after the tick at which they were due are taken in at the next.
+    Between ticks the state knows all that was told.
     """
 
     def __init__(self, *, subject: str = "user", start: float = 0.0) -> None:
         self._process = OrnsteinUhlenbeck()
-        self.tracker = Tracker(subject=subject, process=self._process, start=start)
+        self._tracker = Tracker(subject=subject, process=self._process, start=start)
         self.attention = Attention()
         self._prior = Prior(self._process.baseline, self._process.sd)
         self._known: dict[str, Trace] = {}
+        self._waiting: dict[str, Trace] = {}  # told, and not yet taken in
+        self._ahead: Estimator | None = None  # what is known when these are taken in too
 
     def hear(self, observations: Sequence[Trace]) -> None:
         """Take in what one encoder said of one chunk; of several faces the main one."""
@@ -139,21 +143,39 @@ class Unfolding:
             self.attention, main = attend(self.attention, faces)
             told = main | {source: trace for source, trace in told.items() if source not in faces}
         for source, trace in told.items():
-            before = self._known.get(source)
-            self._known[source] = trace if before is None else Trace.join([before, trace])
-        looks = causal_looks(told, self._known, self._prior, self._process)
-        estimator = self.tracker.estimator
-        for i in np.argsort(looks.arrival, kind="stable").tolist():
-            edge = float(np.nextafter(estimator.oldest, np.inf))
-            estimator.add(max(float(looks.time[i]), edge), looks.look(i))
+            for held in (self._known, self._waiting):
+                held[source] = Trace.join([held[source], trace]) if source in held else trace
+            self._ahead = None
 
     def tick(self, time: float) -> Tick:
-        """Move mood and events on to ``time`` (s), never before the last one, and say what is known then."""
+        """Move state, mood and events on to ``time`` (s), never before the last one, and say what is known then."""
+        due: dict[str, Trace] = {}
+        for source, trace in list(self._waiting.items()):
+            over = trace.time + trace.span / 2 <= time + ROUNDING
+            if over.all():
+                due[source] = self._waiting.pop(source)
+            elif over.any():
+                due[source], self._waiting[source] = trace.take(np.flatnonzero(over)), trace.take(np.flatnonzero(~over))
+        self._take_in(due, self._tracker.estimator)
+        self._ahead = None
         fused = heard(self._known, np.array([time]), 1 / TICK, self._prior)
-        events = self.tracker.tick(time, disagreement_at(fused.discord, 0))
-        belief = self.tracker.estimator.at(time)
+        events = self._tracker.tick(time, disagreement_at(fused.discord, 0))
+        belief = self._tracker.estimator.at(time)
         self._forget(time)
         return Tick(time, fused, belief.mean[:3], belief.variance, events)
+
+    def state(self, time: float) -> AffectState:
+        """The state at ``time`` (s) from all that was told; mood and events are those of the last tick.
+
+        Raises LateError for a time that is forgotten. Asking changes nothing.
+        """
+        if self._ahead is None:
+            self._ahead = self._tracker.estimator.copy()
+            self._take_in(self._waiting, self._ahead)
+        return self._tracker.state(time, self._ahead)
+
+    def _take_in(self, new: Mapping[str, Trace], estimator: Estimator) -> None:
+        add_in_order(estimator, causal_looks(new, self._known, self._prior, self._process))
 
     def _forget(self, time: float) -> None:
         """Let go of rows that can no longer matter, now and then."""

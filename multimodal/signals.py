@@ -28,6 +28,7 @@ from affectstream.multimodal.media import (
     upright,
     video_stream,
 )
+from affectstream.multimodal.resample import Resampler
 from affectstream.multimodal.subtitles import read_subtitles
 from affectstream.multimodal.types import Chunk, SignalError
 
@@ -182,20 +183,10 @@ def _mono(frame: "AudioFrame") -> NDArray[np.float32]:
 
 def _resampled(pieces: Iterable[NDArray[np.float32]], source_rate: int, rate: int) -> Iterator[NDArray[np.float32]]:
     """``pieces`` at ``rate`` Hz, band-limited; the first sample stays where it is in time."""
-    if source_rate == rate:
-        yield from pieces
-        return
-    from av.audio.frame import AudioFrame
-    from av.audio.resampler import AudioResampler
-
-    resampler = AudioResampler(format="flt", layout="mono", rate=rate)
+    resampler = Resampler(source_rate, rate)
     for piece in pieces:
-        frame = AudioFrame.from_ndarray(piece[None], format="flt", layout="mono")
-        frame.sample_rate = source_rate
-        for out in resampler.resample(frame):
-            yield out.to_ndarray()[0]
-    for out in resampler.resample(None):
-        yield out.to_ndarray()[0]
+        yield resampler.push(piece)
+    yield resampler.finish()
 
 
 def _cut(start: float, rate: int, size: int, pieces: Iterable[NDArray[np.float32]]) -> Iterator[Chunk]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from affectstream.multimodal.types import Trace
 
 TICK = 10.0  # Hz at which sources are compared and events looked for, whatever rate is written
-_ROUNDING = 1e-9  # s by which a time may be off that was reckoned in two ways
+ROUNDING = 1e-9  # s by which a time may be off that was reckoned in two ways
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,8 @@ def read_at(trace: Trace, times: NDArray[np.float64], rate: float) -> Reading:
     if not cells or not len(trace):
         return _silence(cells)
     half = trace.span / 2
-    first = np.ceil((trace.time - half - times[0]) * rate - 0.5 + _ROUNDING).astype(int)
-    last = np.floor((trace.time + half - times[0]) * rate + 0.5 - _ROUNDING).astype(int)
+    first = np.ceil((trace.time - half - times[0]) * rate - 0.5 + ROUNDING).astype(int)
+    last = np.floor((trace.time + half - times[0]) * rate + 0.5 - ROUNDING).astype(int)
     last = np.maximum(last, first)
     return _averaged(trace, np.clip(first, 0, cells), np.clip(last, -1, cells - 1), cells)
 
@@ -59,8 +59,8 @@ def read_heard(trace: Trace, moments: NDArray[np.float64], cell: float) -> Readi
     if not count or not len(trace):
         return _silence(count)
     over = trace.time + trace.span / 2
-    first = np.searchsorted(moments, over - _ROUNDING)
-    last = np.searchsorted(moments, over + trace.span + cell - _ROUNDING) - 1
+    first = np.searchsorted(moments, over - ROUNDING)
+    last = np.searchsorted(moments, over + trace.span + cell - ROUNDING) - 1
     return _averaged(trace, first, last, count)
 
 

@@ -152,11 +152,15 @@ class Tracker:
         self._events = [event for event in self._events if time - event.found <= RECENT] + found
         return found
 
-    def state(self, time: float) -> AffectState:
-        """The state at ``time`` (s), from all looks up to then; raises LateError for a time that is forgotten."""
-        belief = self.estimator.at(time)
+    def state(self, time: float, estimator: Estimator | None = None) -> AffectState:
+        """The state at ``time`` (s), from all looks up to then; raises LateError for a time that is forgotten.
+
+        ``estimator`` is one that knows more than the tracker's own, in place of it.
+        """
+        known = estimator or self.estimator
+        belief = known.at(time)
         mean, sd = np.clip(belief.mean[:3], -1, 1), np.sqrt(belief.variance)
-        velocity, change = self._course(belief)
+        velocity, change = _course(belief, known)
         chance = term_posterior(mean, belief.variance)
         likeliest = int(chance.argmax())
         ages = {source: belief.age(source) for source in belief.heard}
@@ -215,22 +219,23 @@ class Tracker:
             raise ValueError(f"not a snapshot of a tracker ({error!r}); wanted what snapshot() gave") from error
         return tracker
 
-    def _course(self, belief: Posterior) -> tuple[NDArray[np.float64], float]:
-        """Velocity (3,), 1/s, and the change of valence in standard deviations, over the last seconds."""
-        try:
-            before, unsure = self.estimator.smoothed(belief.time - BACK)
-        except LateError:
-            return np.zeros(3), 0.0
-        change = belief.mean[:3] - before[:3]
-        velocity = belief.mean[3:6] if len(belief.mean) >= 6 else change / BACK
-        return velocity, float(change[0] / np.sqrt(belief.variance[0] + unsure[0, 0]))
-
     def _quarrel(self) -> Discord | None:
         found = self._discord
         if found is None or found.p >= self.rules.discordant:
             return None
         higher, lower = found.pair if found.z > 0 else found.pair[::-1]
         return Discord(higher=higher, lower=lower, dimension=DIMENSIONS[found.dimension], z=abs(found.z), p=found.p)
+
+
+def _course(belief: Posterior, known: Estimator) -> tuple[NDArray[np.float64], float]:
+    """Velocity (3,), 1/s, and the change of valence in standard deviations, over the last seconds."""
+    try:
+        before, unsure = known.smoothed(belief.time - BACK)
+    except LateError:
+        return np.zeros(3), 0.0
+    change = belief.mean[:3] - before[:3]
+    velocity = belief.mean[3:6] if len(belief.mean) >= 6 else change / BACK
+    return velocity, float(change[0] / np.sqrt(belief.variance[0] + unsure[0, 0]))
 
 
 def _vad(values: NDArray[np.float64]) -> Vad:

@@ -83,6 +83,8 @@ def between(
 
     Given affect at both, what lies between depends on nothing else: a bridge of the process.
     """
+    if after.time - time < 1e-9:  # the two may be as near each other, and then there is nothing between
+        return after.mean, after.covariance
     there, noise = process.transition(time - before.time)
     on, further = process.transition(after.time - time)
     rest, _ = process.stationary()

@@ -102,6 +102,12 @@ class Estimator:
             out.append(_Moment(time, looks, belief))
         return out
 
+    def copy(self) -> Self:
+        """Another that knows the same; what is added to one is not added to the other."""
+        other = type(self)(self.process, horizon=self.horizon, gate=self.gate)
+        other._moments = list(self._moments)  # which never change
+        return other
+
     def at(self, time: float) -> Posterior:
         """The belief at ``time`` from all looks up to it; raises LateError for a time that is forgotten."""
         if not time >= self.oldest:
@@ -171,12 +177,23 @@ def causal_beliefs(
     arrived = 0
     for time in times.tolist():
         while arrived < len(order) and looks.arrival[order[arrived]] <= time + 1e-9:
-            i = order[arrived]
-            edge = float(np.nextafter(estimator.oldest, np.inf))
-            estimator.add(max(float(looks.time[i]), edge), looks.look(i))
+            _add_at_edge(estimator, looks, order[arrived])
             arrived += 1
         beliefs.append(estimator.at(time))
     return beliefs
+
+
+def add_in_order(estimator: Estimator, looks: Looks) -> None:
+    """Add all ``looks`` in the order of their arrival, those that come too late at the horizon's edge."""
+    for i in np.argsort(looks.arrival, kind="stable").tolist():
+        _add_at_edge(estimator, looks, i)
+
+
+def _add_at_edge(estimator: Estimator, looks: Looks, i: int) -> None:
+    try:
+        estimator.add(float(looks.time[i]), looks.look(i))
+    except LateError:
+        estimator.add(float(np.nextafter(estimator.oldest, np.inf)), looks.look(i))
 
 
 def _plain(belief: Posterior) -> dict[str, Any]:

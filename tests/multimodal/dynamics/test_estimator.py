@@ -143,3 +143,12 @@ def test_causal_beliefs_know_only_what_had_arrived(looks: Looks) -> None:
 def test_an_horizon_must_be_finite() -> None:
     with pytest.raises(ValueError, match="horizon"):
         Estimator(PROCESS, horizon=np.inf)
+
+
+def test_moments_as_near_as_numbers_can_be_are_smoothed_over() -> None:
+    estimator = Estimator(PROCESS, start=1.0)
+    for time in (1.5, float(np.nextafter(1.5, 2))):
+        estimator.add(time, Look("face", np.full(3, 0.2), np.full(3, 0.1), 0.5))
+    mean, covariance = estimator.smoothed(1.5)
+    np.testing.assert_allclose(mean[:3], estimator.at(1.6).mean[:3], atol=0.02)
+    assert np.isfinite(covariance).all()

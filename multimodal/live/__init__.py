@@ -1,0 +1,1 @@
+"""The live session, and the server and page that show it."""
