@@ -185,7 +185,7 @@ def score(
         main_face=main,
         missing=missing,
         notes=[str(w.message) for w in caught],
-        weights=_weights(encoders, recognised),
+        weights=weights_of(encoders, recognised=recognised),
         seconds=clock.monotonic() - began,
     )
 
@@ -314,8 +314,8 @@ def main_face(traces: dict[str, Trace]) -> int | None:
     return int(max(faces, key=lambda s: faces[s]).partition("/")[2]) if faces else None
 
 
-def _weights(encoders: Encoders, recognised: bool) -> dict[str, str]:
-    """Checkpoint name to sha256 of all that was used."""
+def weights_of(encoders: Encoders, *, recognised: bool) -> dict[str, str]:
+    """Checkpoint name to sha256 of all that ``encoders`` opened, and of the speech recogniser if words were ``recognised``."""
     opened = [encoder.checkpoint for encoder in (encoders.face, encoders.text) if encoder is not None]
     opened += [] if encoders.speech is None else encoders.speech.checkpoints
     used = {checkpoint.facts.name: checkpoint.sha256 for checkpoint in opened}

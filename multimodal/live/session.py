@@ -15,9 +15,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from affectstream.encoders.face.encoder import FaceState
+from affectstream.encoders.face.encoder import FaceState, Person
 from affectstream.multimodal.agent.state import AffectState
 from affectstream.multimodal.causal import Tick, Unfolding
+from affectstream.multimodal.live.brain import LiveBrain
 from affectstream.multimodal.live.clock import TickClock
 from affectstream.multimodal.live.sound import RATE, Sound
 from affectstream.multimodal.live.worker import Worker
@@ -81,7 +82,7 @@ class AffectSession:
     Times are seconds on one clock of the caller's, which only has to be the same for all modalities. ``encoders`` are those of
     :func:`affectstream.multimodal.score.open_encoders` (all shipped ones by default), and can be shared by sessions;
     ``listener`` is told of every :class:`Update`, in the thread that made it; ``frame_rate`` (Hz) is the camera's nominal
-    one. Pictures never queue: a fresher one takes the place of one that waits. Sound and EEG are never dropped: where too much
+    one; ``brain`` judges the EEG, by default one made for the electrodes that are pushed. Pictures never queue: a fresher one takes the place of one that waits. Sound and EEG are never dropped: where too much
     waits, ``push_`` waits. Every method may be called from any thread.
     """
 
@@ -92,6 +93,7 @@ class AffectSession:
         subject: str = "user",
         listener: Callable[[Update], None] | None = None,
         frame_rate: float = 30.0,
+        brain: LiveBrain | None = None,
     ) -> None:
         if not 0 < frame_rate < np.inf:
             raise ValueError(f"frame_rate is {frame_rate} Hz; wanted a positive number")
@@ -104,7 +106,7 @@ class AffectSession:
         self._workers: dict[str, Worker[_Pushed]] = {}
         self._states: dict[str, Any] = {}
         self._sound = Sound()
-        self._brain: Any = None
+        self._brain = brain
         self._closed = False
 
     def push_frame(self, time: float, image: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]) -> None:
@@ -155,6 +157,11 @@ class AffectSession:
         """``modality`` ("face", "speech", "eeg") stops; what was heard of it counts, and it may begin again."""
         if modality in self._workers:
             self._push(modality, None, self._clock.now)
+
+    def people(self) -> dict[int, Person]:
+        """Whom the face encoder has seen so far, by track."""
+        state: FaceState | None = self._states.get("face")
+        return {} if state is None else dict(state.people)
 
     def full(self, modality: str) -> bool:
         """Whether pushing more of ``modality`` would have to wait."""
@@ -268,8 +275,6 @@ class AffectSession:
         return Update("speech", self._sound.until, rows)
 
     def _sense(self, what: tuple[float, NDArray[np.float32], float, tuple[str, ...]]) -> Update:
-        from affectstream.multimodal.live.brain import LiveBrain
-
         time, samples, rate, names = what
         if self._brain is None or (self._brain.names, self._brain.rate) != (names, rate):
             self._brain = LiveBrain(names, rate, model=self.encoders.eeg_model)

@@ -1,0 +1,172 @@
+"""The server of ``affectstream live``: a page, a socket for media and state, and the schema of the state."""
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+
+from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from affectstream.multimodal.agent.state import AffectState
+from affectstream.multimodal.live.connection import Connection, Outbox
+from affectstream.multimodal.live.guard import Guard, Refused
+from affectstream.multimodal.live.run import LiveRun
+from affectstream.multimodal.live.stage import Stage
+from affectstream.multimodal.live.wire import WireError
+from affectstream.multimodal.report.summary import NOTICE
+
+Proceed = Callable[[Request], Awaitable[Response]]
+PAGES = 8  # that may be open at a time
+BEAT = 0.1  # s
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; "
+    "worker-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Permissions-Policy": "camera=(self), microphone=(self)",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(eq=False)
+class Pages:
+    """The pages that are open now, and how many ever were."""
+
+    open: set[WebSocket] = field(default_factory=set)
+    ever: int = 0
+
+
+def make_app(stage: Stage, guard: Guard) -> FastAPI:
+    """The application that shows what ``stage`` has to whom ``guard`` lets in."""
+    pages = Pages()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(stage.start)
+        beat = asyncio.create_task(_beat(stage))
+        yield
+        beat.cancel()
+        await asyncio.to_thread(stage.close)
+
+    app = FastAPI(title="affectstream live", description=NOTICE, lifespan=lifespan)
+    app.state.pages = pages
+
+    @app.middleware("http")
+    async def guarded(request: Request, proceed: Proceed) -> Response:
+        try:
+            if not request.url.path.startswith("/static/"):  # which is the same for everybody
+                guard.check(request.headers, request.query_params.get("token", ""))
+        except Refused as reason:
+            return PlainTextResponse(f"{reason}\n", status_code=403, headers=HEADERS)
+        response = await proceed(request)
+        response.headers.update(HEADERS)
+        return response
+
+    @app.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(page_folder() / "index.html")
+
+    @app.get("/schema/affect-state-1.json")
+    def schema() -> JSONResponse:
+        """The JSON Schema of the state."""
+        return JSONResponse(AffectState.schema_page())
+
+    @app.websocket("/live")
+    async def live(socket: WebSocket) -> None:
+        await socket.accept()
+        try:
+            guard.check(socket.headers, socket.query_params.get("token", ""))
+            if len(pages.open) >= PAGES:
+                raise Refused(f"{PAGES} pages are open already; close one")
+        except Refused as reason:
+            await socket.close(1008, str(reason)[:120])
+            return
+        pages.open.add(socket)
+        pages.ever += 1
+        try:
+            await serve_page(socket, stage)
+        finally:
+            pages.open.discard(socket)
+
+    for name, path in chart_files().items():
+        app.add_api_route(f"/static/vendor/{name}", partial(FileResponse, path), include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=page_folder()), name="static")
+    return app
+
+
+async def serve_page(socket: WebSocket, stage: Stage) -> None:
+    """Talk with one page until it goes."""
+    run, mine = await asyncio.to_thread(stage.run_for_page)
+    outbox = Outbox(asyncio.get_running_loop())
+    connection = Connection(run, stage.consented, mine=mine)
+    outbox.put(json.dumps(stage.welcome(run)))
+    run.watch(outbox.put)
+    sending = asyncio.create_task(_send(socket, outbox))
+    try:
+        while True:
+            message = await socket.receive()
+            if message["type"] == "websocket.disconnect":
+                break
+            said = message.get("text")
+            heard: str | bytes = said if said is not None else message.get("bytes") or b""
+            if isinstance(heard, str) and heard.startswith('{"type":"ping"'):
+                outbox.put(_pong(heard, run))
+            await connection.hear(heard)
+    except WireError as error:
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close(1003, str(error)[:120])
+    except (WebSocketDisconnect, RuntimeError):
+        pass  # it is gone
+    finally:
+        run.unwatch(outbox.put)
+        sending.cancel()
+        if mine:
+            await asyncio.to_thread(stage.leave, run)
+
+
+async def _send(socket: WebSocket, outbox: Outbox) -> None:
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+        while True:
+            message = await outbox.take()
+            if isinstance(message, bytes):
+                await socket.send_bytes(message)
+            else:
+                await socket.send_text(message)
+
+
+def _pong(ping: str, run: LiveRun) -> str:
+    try:
+        client = json.loads(ping).get("client")
+    except ValueError:
+        client = None
+    return json.dumps({"type": "pong", "client": client if isinstance(client, int | float) else None, "server": run.now()})
+
+
+async def _beat(stage: Stage) -> None:
+    while True:
+        await asyncio.sleep(BEAT)
+        await asyncio.to_thread(stage.beat)
+
+
+def page_folder() -> Path:
+    """Where the page is."""
+    return Path(str(files("affectstream.multimodal.live") / "page"))
+
+
+def chart_files() -> dict[str, Path]:
+    """uPlot's script and style, by the names the page knows, where uplot-python keeps them; it is not imported.
+
+    Raises ModuleNotFoundError if it is not installed.
+    """
+    found = importlib.util.find_spec("uplot")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("uplot-python is not installed; pip install affectstream again")
+    folder = Path(found.origin).parent / "static"
+    return {"uPlot.js": folder / "uPlot.iife.js", "uPlot.css": folder / "uPlot.min.css"}
