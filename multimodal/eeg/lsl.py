@@ -46,7 +46,14 @@ class LiveRecording:
     rest: tuple[tuple[float, float], ...] = ()
 
     def __init__(
-        self, name: str, inlet: "StreamInlet", uid: str, electrodes: Electrodes, rate: float, opened: float, origin: float
+        self,
+        name: str,
+        inlet: "StreamInlet",
+        uid: str,
+        electrodes: Electrodes,
+        rate: float,
+        opened: float,
+        origin: float,
     ) -> None:
         self.name = f"lsl:{name}"
         self.names = electrodes.names

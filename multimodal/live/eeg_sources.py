@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from affectstream.multimodal.eeg.recordings import ENDINGS, is_recording, open_r
 from affectstream.multimodal.eeg.runs import Runs
 from affectstream.multimodal.eeg.scoring import rest_stretches
 from affectstream.multimodal.types import Chunk, SignalError
-
-if TYPE_CHECKING:
-    from brainflow.board_shim import BoardShim
 
 LSL = "lsl:"
 SYNTHETIC = "synthetic"
