@@ -128,22 +128,27 @@ class Replay(_Closing):
 class Synthetic(_Closing):
     """Brainflow's synthetic board: 16 electrodes of sines and noise, to try everything without a headset.
 
-    No affect is in it. Raises SignalError if brainflow is not installed or the board is in use in this process.
+    No affect is in it. Raises SignalError if brainflow is not installed or the board is open in this process.
     """
+
+    _free = threading.Lock()  # one board of a kind in a process; a second would take down the first as it fails
 
     def __init__(self) -> None:
         super().__init__()
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it says that pkg_resources is old
+                warnings.simplefilter("ignore")  # brainflow says that pkg_resources, which it uses, is old
                 from brainflow.board_shim import BoardIds, BoardShim, BrainFlowInputParams
                 from brainflow.exit_codes import BrainFlowError
+
+                about: dict[str, Any] = BoardShim.get_board_descr(BoardIds.SYNTHETIC_BOARD)
         except ImportError as missing:
             raise SignalError(
                 f"the synthetic EEG board cannot be opened ({missing}); wanted brainflow, and before Python 3.12 "
                 "setuptools<81; pip install 'affectstream[live]'"
             ) from missing
-        about: dict[str, Any] = BoardShim.get_board_descr(BoardIds.SYNTHETIC_BOARD)
+        if not self._free.acquire(blocking=False):
+            raise SignalError("the synthetic EEG board is open already; wanted one at a time; close the other first")
         self.name, self.rest = SYNTHETIC, ()
         self.names: tuple[str, ...] = tuple(about["eeg_names"].split(","))
         self.rate = float(about["sampling_rate"])
@@ -153,14 +158,15 @@ class Synthetic(_Closing):
         self._lock = threading.Lock()  # between a look at the board and its end
         self._left = np.empty((about["num_rows"], 0))  # what the board held when it was closed
         BoardShim.disable_board_logger()
-        board = BoardShim(BoardIds.SYNTHETIC_BOARD, BrainFlowInputParams())
+        self._board: BoardShim | None = BoardShim(BoardIds.SYNTHETIC_BOARD, BrainFlowInputParams())
         try:
-            board.prepare_session()
-            self._board: BoardShim | None = board
-            board.start_stream(math.ceil(BUFFERED * self.rate))
+            self._board.prepare_session()
+            self._board.start_stream(math.ceil(BUFFERED * self.rate))
         except BrainFlowError as error:
+            self._board = None
+            self._free.release()
             raise SignalError(
-                f"the synthetic EEG board does not start ({error}); wanted it free; close the other session that has it"
+                f"the synthetic EEG board does not start ({error}); wanted brainflow whole; install it anew"
             ) from error
         self.opened = time.monotonic()
         self._origin = time.time()  # the board stamps by the wall clock
@@ -196,4 +202,5 @@ class Synthetic(_Closing):
                 self._left = board.get_board_data()
                 board.stop_stream()
                 board.release_session()
+                self._free.release()
         super().close()

@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from affectstream.multimodal.agent.state import AffectState, Happening
 from affectstream.multimodal.types import DIMENSIONS, SignalError
@@ -45,7 +44,7 @@ class StateOutlet:
         if self._states is None or self._events is None:
             return
         vad, sd = ([getattr(values, dimension) for dimension in DIMENSIONS] for values in (state.vad, state.sd))
-        values: NDArray[Any] = np.array([*vad, *sd, state.confidence], np.float32)
+        values: Any = np.array([*vad, *sd, state.confidence], np.float32)
         self._states.push_sample(values, self._zero + state.time)
         for event in events:
             self._events.push_sample([marker(event)], self._zero + event.time)
