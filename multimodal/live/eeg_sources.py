@@ -118,7 +118,7 @@ class Replay(_Closing):
 
     def chunks(self) -> Iterator[Chunk]:
         """The samples, 0.1 s at once, each chunk when its last sample is due; late ones at once, so that nothing is lost."""
-        for chunk in self._recording.chunks(max(_CHUNK, 1 / self.rate)):
+        for chunk in self._recording.chunks(_CHUNK):
             due = self.opened + (chunk.start + len(chunk) / chunk.rate) / self._speed
             if self._closed.wait(max(0.0, due - time.monotonic())):
                 return

@@ -32,13 +32,13 @@ _RATE = "How did it feel, as you recalled it? Rate it as it was, not as it shoul
 
 
 class Guide:
-    """Leads one person through the calibration of ``brain``, on the clock of its chunks, in s.
+    """Leads one person through the calibration of ``brain``, on the clock of its chunks, in s. Asked from one thread.
 
     Rest with open and with closed eyes, and each memory, begin when :meth:`next` says that the person is ready, and end
-    by themselves. After the last rating the model is fitted on a thread of its own, and :meth:`tick` tells the outcome once it
-    is there: the baseline of the open-eyed rest is used from the end of that rest on, also if the rest of it is cancelled; a
-    model is used only if it tells the ratings of memories that it did not see better than chance does. Nothing is
-    stored before :meth:`save`.
+    by themselves. What was seen in the rest with open eyes is the baseline from its end on, also if the calibration is
+    cancelled later. After the last rating a model is fitted on a thread of its own, and :meth:`tick` tells the outcome once
+    it is there: the model is used only if it tells the ratings of memories that it did not see better than chance does.
+    Nothing is stored before :meth:`save`.
     """
 
     def __init__(self, brain: LiveBrain) -> None:
@@ -107,7 +107,7 @@ class Guide:
     def cancel(self) -> None:
         """Stop, or put the outcome away; what was found until now stays in use."""
         if self._step != "off":
-            self._step, self._told_off = "off", False
+            self._step, self._told_off, self._text = "off", False, ""
             self._brain.keep(False)
             self._job = None
 

@@ -70,6 +70,7 @@ def test_values_stamps_and_words_arrive_as_they_were_sent(lsl_api: Any) -> None:
     assert [str(*np.ravel(word)) for word in words] == ["onset valence -1", "discord valence face>text"]
     np.testing.assert_allclose(np.subtract(moments, stamps[0]), [0.25, 1.5], atol=1e-6)
     outlet.push(one)  # after the end nothing happens
+    assert not lsl_api.resolve_streams(0.5, name=called)
 
 
 def test_without_mne_lsl_it_says_what_to_install() -> None:
