@@ -38,14 +38,24 @@ _ASK = 2.0  # s at least for the clock, of which the first answer takes 0.6 s
 class LiveRecording:
     """A stream of EEG that is being received: what is in it, and through :meth:`chunks` its samples.
 
-    ``names`` are the electrodes in the order of the columns, in 10-20 spelling where they are known; ``rate`` is in Hz,
-    as the stream calls it. ``opened`` is the second of ``time.monotonic()`` at which chunks' time is 0. Made by
+    ``name`` is "lsl:" and the stream's; ``names`` are the electrodes in the order of the columns, in 10-20 spelling where they
+    are known; ``rate`` is in Hz, as the stream calls it; ``rest`` is empty, as a stream marks none. ``opened`` is the second of ``time.monotonic()`` at which chunks' time is 0. Made by
     :func:`open_lsl`. It is its own context manager, and :meth:`close` may be called from any thread.
     """
 
+    rest: tuple[tuple[float, float], ...] = ()
+
     def __init__(
-        self, inlet: "StreamInlet", uid: str, electrodes: Electrodes, rate: float, opened: float, origin: float
+        self,
+        name: str,
+        inlet: "StreamInlet",
+        uid: str,
+        electrodes: Electrodes,
+        rate: float,
+        opened: float,
+        origin: float,
     ) -> None:
+        self.name = f"lsl:{name}"
         self.names = electrodes.names
         self.rate = rate
         self.opened = opened
@@ -196,7 +206,7 @@ def open_lsl(name: str, *, timeout: float = 10.0) -> LiveRecording:
             "TCP and UDP 16572 to 16604 through the firewall"
         ) from error
     electrodes = described_electrodes(source, _described(info))
-    return LiveRecording(inlet, info.uid, electrodes, info.sfreq, opened, origin)
+    return LiveRecording(name, inlet, info.uid, electrodes, info.sfreq, opened, origin)
 
 
 def _found(name: str, timeout: float) -> Any:

@@ -1,11 +1,10 @@
 """EEG over LSL against what was pushed: on loopback, in a session of its own, so that no other stream is seen."""
 
-import os
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -138,35 +137,11 @@ def test_units_are_understood(unit: str, value: float) -> None:
 # ---- streams
 
 
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """mne_lsl.lsl, which reads its configuration once: on this machine, and deaf to other sessions."""
-    path = tmp_path_factory.mktemp("lsl") / "lsl_api.cfg"
-    path.write_text(
-        "[multicast]\nResolveScope=machine\n[ports]\nIPv6=disable\n[log]\nlevel=-3\n"
-        "[tuning]\nMulticastMinRTT=0.1\nUnicastMinRTT=0.1\n"
-        f"[lab]\nKnownPeers={{127.0.0.1}}\nSessionID={uuid.uuid4()}\n"
-    )
-    before = os.environ.get("LSLAPICFG")
-    os.environ["LSLAPICFG"] = str(path)
-    try:
-        api = pytest.importorskip("mne_lsl.lsl", reason="mne-lsl is not installed: pip install 'affectstream[live]'")
-        trial = api.StreamOutlet(api.StreamInfo("trial", "EEG", 1, RATE, "float32", "trial"))
-        if not api.resolve_streams(5.0, name="trial"):
-            pytest.skip("LSL finds no stream on this machine's loopback")
-        del trial
-        yield api
-    finally:
-        os.environ.pop("LSLAPICFG")
-        if before is not None:
-            os.environ["LSLAPICFG"] = before
-
-
 Outlet = Callable[..., Any]
 
 
 @pytest.fixture
-def outlet(api: Any, monkeypatch: pytest.MonkeyPatch) -> Outlet:
+def outlet(lsl_api: Any, monkeypatch: pytest.MonkeyPatch) -> Outlet:
     """Makes an outlet of microvolts called by a new name, its ``called``; nobody is far, so a short look will do."""
     monkeypatch.setattr(lsl, "LOOK", 0.4)
     monkeypatch.setattr(lsl, "SILENCE", 1.0)
@@ -181,14 +156,14 @@ def outlet(api: Any, monkeypatch: pytest.MonkeyPatch) -> Outlet:
         kind: str = "EEG",
     ) -> Any:
         called = called or f"test {uuid.uuid4()}"
-        info = api.StreamInfo(called, kind, len(names), rate, dtype, str(uuid.uuid4()))
+        info = lsl_api.StreamInfo(called, kind, len(names), rate, dtype, str(uuid.uuid4()))
         if names[0]:
             info.set_channel_names(list(names))
         if units is not None:
             info.set_channel_units([units] * len(names))
         if types is not None:
             info.set_channel_types(types)
-        made = api.StreamOutlet(info)
+        made = lsl_api.StreamOutlet(info)
         made.called = called
         return made
 
@@ -226,15 +201,15 @@ def scored(chunks: list[Chunk], names: tuple[str, ...]) -> Windows:
     return Windows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def test_all_samples_arrive_once_in_order_and_score_as_offline(api: Any, outlet: Outlet) -> None:
+def test_all_samples_arrive_once_in_order_and_score_as_offline(lsl_api: Any, outlet: Outlet) -> None:
     source, data = outlet(), brain(20)
     with open_lsl(source.called) as live:
         assert live.names == NAMES and live.rate == RATE and live.notes == ()
-        begin = api.local_clock()
+        begin = lsl_api.local_clock()
         assert abs(live.opened - time.monotonic()) < 5
         push(source, data, begin + np.arange(len(data)) / RATE)
         chunks = received(live, len(data))
-        elapsed = begin - api.local_clock() + time.monotonic() - live.opened
+        elapsed = begin - lsl_api.local_clock() + time.monotonic() - live.opened
     samples = np.concatenate([chunk.data for chunk in chunks])
     assert samples.dtype == np.float32 and {(chunk.modality, chunk.rate) for chunk in chunks} == {("eeg", RATE)}
     np.testing.assert_allclose(samples, data * 1e-6, rtol=1e-6)
@@ -250,11 +225,11 @@ def test_all_samples_arrive_once_in_order_and_score_as_offline(api: Any, outlet:
     np.testing.assert_allclose(online.power, offline.power, rtol=1e-5)
 
 
-def test_a_gap_begins_a_new_run_and_the_end_of_the_stream_ends_it(api: Any, outlet: Outlet) -> None:
+def test_a_gap_begins_a_new_run_and_the_end_of_the_stream_ends_it(lsl_api: Any, outlet: Outlet) -> None:
     """What an app that says much sends: whole nanovolts, with an accelerometer and an electrode twice."""
     source = outlet(("EEG T3-REF", "AccX", "cz", "Cz"), "nV", ["EEG", "ACC", "EEG", "EEG"], dtype="int32")
     data = np.random.default_rng(4).integers(-90_000, 90_000, (20 * RATE, 4)).astype(np.int32)
-    stamps = api.local_clock() + np.arange(len(data)) / RATE + 2.5 * (np.arange(len(data)) >= 1000)
+    stamps = lsl_api.local_clock() + np.arange(len(data)) / RATE + 2.5 * (np.arange(len(data)) >= 1000)
     with open_lsl(source.called) as live:
         assert live.names == ("T7", "Cz")
         assert any("AccX (ACC)" in note for note in live.notes) and any("the same name: Cz" in n for n in live.notes)
@@ -270,7 +245,7 @@ def test_a_gap_begins_a_new_run_and_the_end_of_the_stream_ends_it(api: Any, outl
     assert list(live.chunks()) == []
 
 
-def test_a_slow_reader_is_told_what_it_lost(api: Any, outlet: Outlet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_reader_is_told_what_it_lost(lsl_api: Any, outlet: Outlet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of an app that says little, and has a second stream of the same name, which is no EEG."""
     monkeypatch.setattr(lsl, "BUFFERED", 5.0)
     source = outlet(("", "", ""), None, dtype="float64", rate=250)
@@ -280,7 +255,7 @@ def test_a_slow_reader_is_told_what_it_lost(api: Any, outlet: Outlet, monkeypatc
     with open_lsl(light.called) as live:
         assert live.names == ("ch1", "ch2", "ch3") and live.rate == 250
         assert "the stream does not say in what unit it is; taken as microvolts" in live.notes
-        push(source, data, api.local_clock() + np.arange(len(data)) / 250)
+        push(source, data, lsl_api.local_clock() + np.arange(len(data)) / 250)
         time.sleep(0.5)
         live.close()
         samples = np.concatenate([chunk.data for chunk in live.chunks()])
