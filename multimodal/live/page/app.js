@@ -16,7 +16,8 @@ import { Reading } from "./reading.js";
 import { Strips } from "./strips.js";
 import { byId, inWords, write } from "./words.js";
 
-const CALM = 100; // ms between two drawings of strips and text, which nobody reads faster
+const CALM = 100; // ms between two drawings of the strips
+const READ = 250; // ... and of the words, which nobody reads faster
 const SILENT = 2; // s without a state after which that is said
 
 /** What the tests read. @type {any} */
@@ -61,6 +62,7 @@ let heardAt = 0; // ms
 let undrawn = [];
 let asked = false; // a drawing has been asked for
 let calmAt = 0;
+let readAt = 0;
 let linked = "connecting";
 /** @type {(() => void)[]} */
 let devices = [];
@@ -121,8 +123,10 @@ function draw() {
   const time = performance.now();
   if (time - calmAt < CALM) return;
   calmAt = time;
-  reading.draw(last.state);
   strips.draw(last.state);
+  if (time - readAt < READ) return;
+  readAt = time;
+  reading.draw(last.state);
 }
 
 /** @param {import("./messages.js").Welcome} message */

@@ -5,6 +5,18 @@ import { ago, byId, make, phrase, write } from "./words.js";
 const KEPT = 30;
 const BETWEEN = 4000; // ms between two announcements
 
+/** @type {Record<string, string>} */
+const SIGNS = { discord: "≠", offset: "·", recovery: "↺" };
+
+/**
+ * Whether one event says all that the other does: a shift is an onset too, a recovery an end.
+ * @param {import("./messages.js").Happening} more @param {import("./messages.js").Happening} less
+ */
+function says(more, less) {
+  const pair = `${more.kind} ${less.kind}`;
+  return (pair === "shift onset" || pair === "recovery offset") && more.dimension === less.dimension && more.time === less.time;
+}
+
 /** @param {HTMLElement} list @param {HTMLElement} item */
 function prepend(list, item) {
   list.prepend(item);
@@ -22,9 +34,10 @@ export class Events {
   /** @param {import("./messages.js").Happening[]} events */
   add(events) {
     for (const event of events) {
+      if (events.some((other) => says(other, event))) continue;
       const item = make("li", event.kind);
       const when = make("time");
-      item.append(make("i", "sign", event.kind === "discord" ? "≠" : event.direction > 0 ? "↑" : "↓"));
+      item.append(make("i", "sign", SIGNS[event.kind] ?? (event.direction > 0 ? "↑" : "↓")));
       item.append(make("span", "", phrase(event)), when);
       prepend(this.#list, item);
       this.#shown.unshift({ time: event.time, when });

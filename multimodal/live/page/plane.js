@@ -34,7 +34,7 @@ export class Plane {
   /** Fit the canvases to their place and draw what does not move. */
   lay() {
     const box = /** @type {HTMLElement} */ (this.canvas.parentElement);
-    const side = Math.min(box.clientWidth - GAUGE, box.clientHeight) - 2 * MARGIN;
+    const side = Math.floor(Math.min(box.clientWidth - GAUGE, box.clientHeight)) - 2 * MARGIN;
     if (side < 40) return;
     this.#side = side;
     for (const canvas of [this.canvas, this.ground]) {
@@ -43,6 +43,9 @@ export class Plane {
       canvas.height = Math.round(high * devicePixelRatio);
       canvas.style.width = `${wide}px`;
       canvas.style.height = `${high}px`;
+      // On whole pixels, or the words are blurred.
+      canvas.style.left = `${Math.max(0, Math.round((box.clientWidth - wide) / 2))}px`;
+      canvas.style.top = `${Math.max(0, Math.round((box.clientHeight - high) / 2))}px`;
       canvas.getContext("2d")?.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     }
     this.#stand();

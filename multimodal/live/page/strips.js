@@ -7,7 +7,7 @@ const SPAN = 30; // s
 const BINS = 300; // a tenth of a second each: more than the charts have pixels, and no more than is redrawn
 const PER_SECOND = BINS / SPAN;
 const NINE = 1.645; // sd to either side that hold nine tenths
-const HEIGHT = 96; // px
+const HEIGHT = 92; // px
 const HOLE = 5; // bins without a state after which the line is broken
 
 const DASHES = { face: [], speech: [6, 3], text: [], eeg: [1, 3] };
@@ -111,7 +111,7 @@ export class Strips {
     const options = {
       width: place.clientWidth || 300,
       height: HEIGHT + (last ? 16 : 0),
-      padding: [4, 14, last ? 0 : 4, 0],
+      padding: [7, 14, last ? 0 : 6, 0],
       legend: { show: false },
       cursor: { show: false },
       scales: { x: { time: false, range: () => [-SPAN, 0] }, y: { range: () => [-1, 1] } },
