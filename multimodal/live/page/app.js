@@ -1,6 +1,7 @@
 // @ts-check
 // Ties the page together: consent, then capture, then what comes back is drawn.
 import { openCamera, openMicrophone } from "./capture.js";
+import { epoch } from "./clock.js";
 import { ask, describe, refuse } from "./consent.js";
 import { Controls } from "./controls.js";
 import { Eeg } from "./eeg.js";
@@ -16,8 +17,7 @@ import { Reading } from "./reading.js";
 import { Strips } from "./strips.js";
 import { byId, inWords, write } from "./words.js";
 
-const CALM = 100; // ms between two drawings of the strips
-const READ = 250; // ... and of the words, which nobody reads faster
+const READ = 250; // ms between two writings of words and numbers, which nobody reads faster
 const SILENT = 2; // s without a state after which that is said
 
 /** What the tests read. @type {any} */
@@ -61,7 +61,6 @@ let heardAt = 0; // ms
 /** @type {{frame: number, timing: import("./messages.js").Timing | undefined}[]} pictures whose state waits to be drawn */
 let undrawn = [];
 let asked = false; // a drawing has been asked for
-let calmAt = 0;
 let readAt = 0;
 let linked = "connecting";
 /** @type {(() => void)[]} */
@@ -116,17 +115,17 @@ function draw() {
   if (!last) return;
   plane.draw(last.state);
   picture.draw(last.faces);
-  const now = link.now();
-  for (const { frame, timing } of undrawn) foot.drawn(1000 * (now - frame), timing, performance.timeOrigin + performance.now());
-  undrawn = [];
-  Object.assign(shown, foot.figures, { point: plane.point });
-  const time = performance.now();
-  if (time - calmAt < CALM) return;
-  calmAt = time;
   strips.draw(last.state);
-  if (time - readAt < READ) return;
-  readAt = time;
-  reading.draw(last.state);
+  const time = performance.now();
+  if (time - readAt > READ || reading.label !== last.state.label) {
+    readAt = time;
+    reading.draw(last.state);
+    Object.assign(shown, foot.figures);
+  }
+  shown.point = plane.point;
+  const now = link.now();
+  for (const { frame, timing } of undrawn) foot.drawn(1000 * (now - frame), timing, epoch());
+  undrawn = [];
 }
 
 /** @param {import("./messages.js").Welcome} message */

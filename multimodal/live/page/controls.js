@@ -58,7 +58,7 @@ export class Controls {
     write(byId("record").lastElementChild, on ? "End recording" : "Record");
     write(byId("record-where"), `to ${folder}`);
     byId("recording").title = folder;
-    if (on) notify("info", `Recording to ${folder}`, "recording");
+    if (on) write(byId("announce"), `Recording to ${folder}`);
     else if (files) notify("info", `Recorded ${minutes(seconds ?? 0)} to ${folder}: ${files.join(", ")}`, "recording");
     this.tick();
   }

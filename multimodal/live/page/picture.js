@@ -48,8 +48,10 @@ export class Picture {
         this.#boxes.set(id, node);
       }
       const [x, y, w, h] = box;
-      node.className = main ? "box main" : "box";
-      node.style.left = `${100 * (mirrored ? 1 - x - w : x)}%`;
+      const left = mirrored ? 1 - x - w : x;
+      // The name stays within the picture.
+      node.className = `box${main ? " main" : ""}${y < 0.09 ? " low" : left > 0.6 ? " end" : ""}`;
+      node.style.left = `${100 * left}%`;
       node.style.top = `${100 * y}%`;
       node.style.width = `${100 * w}%`;
       node.style.height = `${100 * h}%`;

@@ -3,13 +3,14 @@
 import { ago, byId, DIMENSIONS, inWords, likely, make, MODALITIES, modality, named, NAMES, percent, write } from "./words.js";
 
 const OLD = 10; // s without anything seen or heard after which the state is only a memory
-const TREND = { rising: "getting more pleasant ↗", falling: "getting less pleasant ↘", steady: "steady →" };
+const TREND = { rising: "more pleasant ↗", falling: "less pleasant ↘", steady: "steady →" };
 
 export class Reading {
   /** @type {Map<string, {row: HTMLElement, bar: HTMLElement, share: HTMLElement, said: HTMLElement}>} */
   #lamps = new Map();
   /** @type {Map<string, string>} why a modality is off */
   #off = new Map();
+  label = ""; // as it is written now
 
   /** @param {boolean} eeg whether there is one */
   begin(eeg) {
@@ -37,6 +38,7 @@ export class Reading {
 
   /** @param {import("./messages.js").AffectState} state */
   draw(state) {
+    this.label = state.label;
     const unknown = state.age === null || state.age > OLD;
     const long = state.age === null ? "nothing seen or heard yet" : `nothing seen or heard for ${Math.round(state.age)} s`;
     write(byId("label"), unknown ? "not known now" : state.label);
@@ -50,7 +52,7 @@ export class Reading {
     if (discord) {
       const chance = discord.p < 0.001 ? "less than 1 in 1000" : `1 in ${Math.round(1 / discord.p)}`;
       const pair = `${named(discord.higher)} shows more ${discord.dimension} than ${named(discord.lower)}`;
-      write(byId("discord"), `They disagree: ${pair} (by chance alone ${chance}).`);
+      write(byId("discord"), `≠ ${pair}; by chance ${chance}`);
     }
     this.#carry(state);
   }

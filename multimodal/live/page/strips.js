@@ -8,6 +8,7 @@ const BINS = 300; // a tenth of a second each: more than the charts have pixels,
 const PER_SECOND = BINS / SPAN;
 const NINE = 1.645; // sd to either side that hold nine tenths
 const HEIGHT = 92; // px
+const CALM = 95; // ms between two drawings of one chart
 const HOLE = 5; // bins without a state after which the line is broken
 
 const DASHES = { face: [], speech: [6, 3], text: [], eeg: [1, 3] };
@@ -22,7 +23,7 @@ export class Strips {
   /** @type {Line[][]} by dimension, by row */
   #lines = DIMENSIONS.map(() => Array.from({ length: FIRST + MODALITIES.length }, () => new Array(BINS).fill(undefined)));
   #charts = DIMENSIONS.map((name, k) => this.#chart(byId(`strip-${name}`), k));
-  #changed = false;
+  #drawn = DIMENSIONS.map(() => 0); // ms
 
   constructor() {
     new ResizeObserver(() => this.#fit()).observe(byId("strips"));
@@ -41,24 +42,26 @@ export class Strips {
       const row = MODALITIES.indexOf(modality(source));
       if (row >= 0) DIMENSIONS.forEach((_, k) => this.#put(k, FIRST + row, when, mean[k]));
     }
-    this.#changed = true;
   }
 
   clear() {
     for (const line of this.#lines.flat()) line.fill(undefined);
     this.#now = NaN;
-    this.#changed = true;
   }
 
-  /** @param {import("./messages.js").AffectState | null} state */
+  /**
+   * The chart that has waited longest, if that is long enough: one at a time, so that no frame is held up.
+   * @param {import("./messages.js").AffectState} state
+   */
   draw(state) {
-    if (!this.#changed) return;
-    this.#changed = false;
-    DIMENSIONS.forEach((name, k) => {
-      if (state) write(byId(`value-${name}`), `${signed(state.vad[name])} ± ${(NINE * state.sd[name]).toFixed(2)}`);
-      this.#charts[k].setData([X, ...this.#lines[k]], false);
-      this.#charts[k].redraw(true, false);
-    });
+    const now = performance.now();
+    const k = this.#drawn.indexOf(Math.min(...this.#drawn));
+    if (now - this.#drawn[k] < CALM) return;
+    this.#drawn[k] = now;
+    const name = DIMENSIONS[k];
+    write(byId(`value-${name}`), `${signed(state.vad[name])} ± ${(NINE * state.sd[name]).toFixed(2)}`);
+    this.#charts[k].setData([X, ...this.#lines[k]], false);
+    this.#charts[k].redraw(true, false);
   }
 
   /** New colours. */
@@ -92,7 +95,6 @@ export class Strips {
   #fit() {
     const width = byId("strips").clientWidth;
     if (width > 0) this.#charts.forEach((chart) => chart.setSize({ width, height: chart.height }));
-    this.#changed = true;
   }
 
   /** @param {HTMLElement} place @param {number} k dimension */

@@ -46,7 +46,7 @@ export function quantile(values, part) {
 const ENDS = {
   valence: ["unpleasant", "pleasant"],
   arousal: ["calm", "activated"],
-  dominance: ["not in control", "in control"],
+  dominance: ["low control", "in control"],
 };
 
 /** Valence, arousal, dominance in words. @param {import("./messages.js").Vad} vad */
@@ -61,7 +61,7 @@ export function inWords(vad) {
 }
 
 /** @param {number} p */
-export const likely = (p) => (p >= 0.75 ? "very likely" : p >= 0.5 ? "likely" : p >= 0.35 ? "perhaps" : "unclear, at most");
+export const likely = (p) => (p >= 0.75 ? "very likely" : p >= 0.5 ? "likely" : p >= 0.35 ? "perhaps" : "unclear");
 
 /** Element by id, which is there. @param {string} id @returns {any} */
 export const byId = (id) => document.getElementById(id);
