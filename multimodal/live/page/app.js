@@ -100,7 +100,8 @@ function take(message, timing) {
 function taken(message, timing) {
   last = shown.last = message;
   heardAt = performance.now();
-  if (message.frame !== null) undrawn.push({ frame: message.frame, timing });
+  // A page that is not looked at draws nothing, and has no latency.
+  if (message.frame !== null && !document.hidden) undrawn.push({ frame: message.frame, timing });
   strips.add(message);
   events.add(message.events);
   foot.heard(message);
@@ -148,6 +149,7 @@ function greet(message) {
 
 /** @param {{state: "open" | "lost" | "refused", reason: string, wait: number}} told */
 function connection({ state, reason, wait }) {
+  const recorded = controls.recording;
   linked = state;
   shown.connected = state === "open";
   if (state === "open") forget("link");
@@ -156,8 +158,9 @@ function connection({ state, reason, wait }) {
     guide.show(/** @type {any} */ ({ step: "off" }));
   }
   if (state === "lost") {
+    const cut = recorded ? " The recording ended with it." : "";
     const kept = shown.consent ? " The camera stays open; nothing is sent." : "";
-    notify("error", `The connection to the server is lost${reason ? ` (${reason})` : ""}. Trying again in ${wait} s.${kept}`, "link");
+    notify("error", `The connection to the server is lost${reason ? ` (${reason})` : ""}. Trying again in ${wait} s.${kept}${cut}`, "link");
   } else if (state === "refused") {
     const sentence = `The server closed the connection: ${reason || "no reason was given"}`;
     notify("error", sentence, "link");
@@ -195,7 +198,7 @@ const gone = (name) => (reason, sentence) => {
 };
 
 function stop() {
-  const before = controls.recording ? "Stopped; the recording is closed. Nothing is sent." : "Stopped. Nothing is sent.";
+  const before = `Stopped, nothing is sent.${controls.recording ? ` The recording is in ${controls.folder}.` : ""}`;
   if (controls.recording) link.send({ type: "record", on: false });
   for (const close of devices) close();
   devices = [];

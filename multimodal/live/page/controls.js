@@ -9,6 +9,7 @@ const typing = (target) => target instanceof Element && target.closest("input, t
 export class Controls {
   paused = false;
   recording = false;
+  folder = ""; // where it is recorded to
   #began = 0;
 
   /** @param {{pause: (on: boolean) => void, record: (on: boolean) => void, stop: () => void, theme: () => void}} act */
@@ -52,6 +53,7 @@ export class Controls {
   /** The server says so. @param {import("./messages.js").Recording} message */
   recorded({ on, folder, files, seconds }) {
     this.recording = on;
+    this.folder = folder;
     this.#began = performance.now();
     byId("recording").hidden = !on;
     byId("record").classList.toggle("on", on);

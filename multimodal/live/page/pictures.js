@@ -5,6 +5,7 @@ import { epoch, Stamper } from "./clock.js";
 const WIDTH = 424; // px; the face network needs a face of only 64
 const QUALITY = 0.8;
 const UNDER_WAY = 2;
+const INTERVAL = 33; // ms between two frames of a camera
 const LOST = 1000; // ms after which a picture that nobody answered no longer counts
 const FULL = 100_000; // bytes that may wait in the socket
 
@@ -19,6 +20,7 @@ export class Pictures {
   #underWay = new Map();
   #busy = false;
   #last = 0;
+  #trip = 0; // ms from sending to the answer, smoothed
 
   /** @param {import("./socket.js").Socket} socket */
   constructor(socket) {
@@ -49,7 +51,7 @@ export class Pictures {
     if (this.paused || !this.socket.ready) return image.close();
     this.offered += 1;
     for (const [stamp, { sent }] of this.#underWay) if (read - sent > LOST) this.#underWay.delete(stamp);
-    if (this.#busy || this.#underWay.size >= UNDER_WAY || this.socket.waiting > FULL) {
+    if (this.#busy || this.#full(read) || this.socket.waiting > FULL) {
       this.skipped += 1;
       return image.close();
     }
@@ -57,7 +59,7 @@ export class Pictures {
     try {
       this.#fit(width, height);
       this.#context?.drawImage(image, 0, 0, this.#canvas.width, this.#canvas.height);
-      image.close();
+      image.close(); // at once: a camera has only a few buffers
       const blob = await this.#canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
       const jpeg = await blob.arrayBuffer();
       if (!this.socket.ready || this.paused) return;
@@ -66,8 +68,20 @@ export class Pictures {
       this.#underWay.set(stamp, { captured, read, sent: epoch() });
       this.socket.media(1, 0, stamp, jpeg);
     } finally {
+      image.close(); // again does no harm
       this.#busy = false;
     }
+  }
+
+  /**
+   * Whether a picture sent now would only wait. A second one is sent when the first is nearly answered, a camera's
+   * interval ahead: any sooner, and a slow server would have it grow old.
+   * @param {number} now ms since 1970
+   */
+  #full(now) {
+    if (this.#underWay.size === 0) return false;
+    const [oldest] = this.#underWay.values();
+    return this.#underWay.size >= UNDER_WAY || now - oldest.sent < 0.75 * this.#trip - INTERVAL;
   }
 
   /** @param {number} width @param {number} height */
@@ -87,7 +101,10 @@ export class Pictures {
     let found;
     for (const [sent, times] of this.#underWay) {
       if (sent > stamp + 1e-6) continue;
-      if (sent > stamp - 1e-6) found = times;
+      if (sent > stamp - 1e-6) {
+        found = times;
+        this.#trip += 0.2 * (epoch() - times.sent - this.#trip);
+      }
       this.#underWay.delete(sent);
     }
     return found;

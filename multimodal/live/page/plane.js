@@ -3,6 +3,7 @@
 import { colours, faded } from "./palette.js";
 
 const TRAIL = 2; // s
+const PIECES = 10;
 const HALF = 1.177; // radius, in sd, that holds half of a Gaussian in two dimensions
 const NINE = 2.146; // ... and nine tenths
 const NINE_ALONE = 1.645; // ... and nine tenths in one
@@ -14,6 +15,8 @@ const CORNERS = [
   ["weary", -1, -1],
   ["content", 1, -1],
 ];
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Plane {
   /** @type {{time: number, x: number, y: number}[]} */
@@ -171,15 +174,19 @@ export class Plane {
     const trail = this.#trail;
     if (trail.length && time < trail[trail.length - 1].time) trail.length = 0;
     trail.push({ time, x: valence, y: arousal });
-    while (trail[0].time < time - TRAIL) trail.shift();
+    while (trail[0].time <= time - TRAIL) trail.shift();
+    if (still.matches) return;
     const c = this.context;
     c.lineWidth = 3;
-    c.lineCap = "round";
-    for (let i = 1; i < trail.length; i++) {
-      c.strokeStyle = faded(colours.state, 0.75 * (1 - (time - trail[i].time) / TRAIL));
+    c.lineCap = c.lineJoin = "round";
+    // In a few pieces, each of one shade: sixty strokes a frame would be most of what the page costs.
+    const piece = (/** @type {number} */ i) => Math.floor((PIECES * (time - trail[i].time)) / TRAIL);
+    for (let i = 1; i < trail.length; ) {
+      const shade = piece(i);
       c.beginPath();
       c.moveTo(this.#across(trail[i - 1].x), this.#up(trail[i - 1].y));
-      c.lineTo(this.#across(trail[i].x), this.#up(trail[i].y));
+      for (; i < trail.length && piece(i) === shade; i++) c.lineTo(this.#across(trail[i].x), this.#up(trail[i].y));
+      c.strokeStyle = faded(colours.state, 0.75 * (1 - (shade + 0.5) / PIECES));
       c.stroke();
     }
   }
