@@ -12,6 +12,10 @@ VERBS = {  # where the verb is done, and a line about it
         "affectstream.multimodal.commands.score:run",
         "score recordings: traces, a state, a summary and a picture",
     ),
+    "live": (
+        "affectstream.multimodal.commands.live:run",
+        "open a page that shows the state of whoever sits before the camera",
+    ),
     "calibrate": (
         "affectstream.multimodal.commands.calibrate:run",
         "learn a person's EEG from rated stretches of a recording",

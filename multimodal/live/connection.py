@@ -89,7 +89,9 @@ class Connection:
         if not self.mine:
             raise WireError("media for a run that has a camera of its own; wanted none")
         if media.time > self.run.now() + AHEAD:
-            raise WireError(f"media of {media.time:.1f} s, which is still to come; wanted times of this session's clock")
+            raise WireError(
+                f"media of {media.time:.1f} s, which is still to come; wanted times of this session's clock"
+            )
         if media.kind == "picture":
             if not self._pictures.take():
                 raise WireError(f"more than {PICTURES[0]:g} pictures a second; send fewer")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 
-class Refused(Exception):  # noqa: N818  # it is said to whoever is refused
+class Refused(Exception):  # it is said to whoever is refused
     """Why somebody is refused, in a sentence."""
 
 

@@ -48,7 +48,9 @@ class Recording:
             parent.mkdir(parents=True, exist_ok=True)
             self._part = Path(tempfile.mkdtemp(prefix=".recording-", dir=parent))
         except OSError as error:
-            raise RecordingError(f"cannot record into {parent}: {error.strerror}; choose another folder with --out") from error
+            raise RecordingError(
+                f"cannot record into {parent}: {error.strerror}; choose another folder with --out"
+            ) from error
         self._film = Film(self._part)
         self._rows: dict[str, list[Observation]] = {}
         self._fused: list[Trace] = []
@@ -77,9 +79,7 @@ class Recording:
             if tick.time >= self.begin:
                 _gather(self._fused, tick.fused.trace(np.array([tick.time]), 1 / TICK))
                 self._state.append((tick.time, *tick.mean.tolist(), *tick.variance.tolist()))
-                self._events += [
-                    replace(e, time=e.time - self.begin, found=e.found - self.begin) for e in tick.events
-                ]
+                self._events += [replace(e, time=e.time - self.begin, found=e.found - self.begin) for e in tick.events]
 
     def finish(self, session: AffectSession, end: float) -> list[Path]:
         """Write all, and let the folder appear; returns its files. Raises RecordingError; nothing is then left behind."""
@@ -96,7 +96,9 @@ class Recording:
                 write_result(result, self._part, NAME)
             self._part.rename(self.folder)
         except OSError as error:
-            raise RecordingError(f"the recording in {self.folder.parent} was lost: {error.strerror}; make room") from error
+            raise RecordingError(
+                f"the recording in {self.folder.parent} was lost: {error.strerror}; make room"
+            ) from error
         finally:
             shutil.rmtree(self._part, ignore_errors=True)
         return sorted(self.folder.iterdir())

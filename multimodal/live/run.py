@@ -4,6 +4,7 @@ A browser's camera makes a run of its own for every page; a file or a camera of 
 """
 
 import json
+import math
 import threading
 import time as clock
 from collections import deque
@@ -258,4 +259,4 @@ def _rows(observation: Observation) -> list[list[Any]]:
 
 
 def _plain(values: Any) -> list[float | None]:
-    return [None if value != value else round(value, 4) for value in values.tolist()]
+    return [None if math.isnan(value) else round(value, 4) for value in values.tolist()]

@@ -6,7 +6,6 @@ import importlib.util
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -95,8 +94,12 @@ def make_app(stage: Stage, guard: Guard) -> FastAPI:
         finally:
             pages.open.discard(socket)
 
-    for name, path in chart_files().items():
-        app.add_api_route(f"/static/vendor/{name}", partial(FileResponse, path), include_in_schema=False)
+    charts = chart_files()
+
+    @app.get("/static/vendor/{name}", include_in_schema=False)
+    def chart(name: str) -> Response:
+        return FileResponse(charts[name]) if name in charts else PlainTextResponse("not here\n", status_code=404)
+
     app.mount("/static", StaticFiles(directory=page_folder()), name="static")
     return app
 
@@ -146,7 +149,9 @@ def _pong(ping: str, run: LiveRun) -> str:
         client = json.loads(ping).get("client")
     except ValueError:
         client = None
-    return json.dumps({"type": "pong", "client": client if isinstance(client, int | float) else None, "server": run.now()})
+    return json.dumps(
+        {"type": "pong", "client": client if isinstance(client, int | float) else None, "server": run.now()}
+    )
 
 
 async def _beat(stage: Stage) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectstream.multimodal.live.run import LiveRun
-from affectstream.multimodal.live.wire import write_picture
 from affectstream.multimodal.media import probe
 from affectstream.multimodal.signals import read_audio, read_video
 from affectstream.multimodal.subtitles import read_subtitles
@@ -89,7 +88,9 @@ class Camera:
         self.number, self.name = number, f"camera {number}"
         self._device = self._open()
         if self._device is None:
-            raise SignalError(f"camera {number} cannot be opened; wanted one of this computer's; try another number, or --source browser")
+            raise SignalError(
+                f"camera {number} cannot be opened; wanted one of this computer's; try another number, or --source browser"
+            )
 
     def _open(self) -> Any:
         import cv2

@@ -12,11 +12,6 @@ from affectstream.multimodal.report.summary import NOTICE
 from affectstream.multimodal.score import Encoders
 from affectstream.multimodal.types import DIMENSIONS
 
-CARE = (
-    "What is sent is looked at on the computer that runs affectstream, and nothing is stored unless you press record. "
-    + NOTICE
-)
-
 
 class Stage:
     """``encoders`` and a ``source`` of pictures, None for each page's own camera; recordings go to ``folder``.
@@ -88,7 +83,7 @@ class Stage:
             "source": {"kind": kind, "name": name},
             "eeg": run.electrodes(),
             "dimensions": list(DIMENSIONS),
-            "notice": CARE,
+            "notice": NOTICE,
             "folder": str(self.folder.resolve()),
         }
 

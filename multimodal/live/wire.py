@@ -46,7 +46,9 @@ def read_media(message: bytes) -> Media:
     if kind == PICTURE:
         width, height = jpeg_size(payload)
         if width * height > PIXELS:
-            raise WireError(f"a picture of {width} x {height} pixels; wanted at most {PIXELS} in all; send smaller ones")
+            raise WireError(
+                f"a picture of {width} x {height} pixels; wanted at most {PIXELS} in all; send smaller ones"
+            )
         return Media("picture", time, 0, payload)
     if kind == SOUND:
         if not RATES[0] <= rate <= RATES[1] or len(payload) % 2 or len(payload) > 2 * rate * LONGEST:
