@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from affectstream.encoders.eeg.entropy import DEFAULT, Entropy
 from affectstream.encoders.eeg.features import FeatureState, Windows, initial, observe
 from affectstream.encoders.eeg.personal import PersonalModel
-from affectstream.encoders.eeg.physiology import LEAST, READABLE, Baseline, Signs, affect, baseline_of, signs
+from affectstream.encoders.eeg.physiology import LEAST, READABLE, Baseline, Signs, affect, baseline_of, level, signs
 from affectstream.multimodal.types import Chunk, Observation
 
 SOURCE = "eeg"
@@ -21,12 +21,16 @@ SOURCE = "eeg"
 
 @dataclass(frozen=True, eq=False)
 class Sensing:
-    """What is remembered between chunks: filters and sums, the ``windows`` of the last chunk, and all signs so far."""
+    """What is remembered between chunks: filters and sums, the ``windows`` of the last chunk, and all signs so far.
+
+    ``known`` are the values of either sign, sorted, if the encoder is causal.
+    """
 
     features: FeatureState
     windows: Windows
     time: tuple[NDArray[np.float64], ...] = ()
     signs: tuple[Signs, ...] = ()
+    known: tuple[NDArray[np.float64], ...] = (np.empty(0), np.empty(0))
 
 
 class EEGEncoder:
@@ -52,6 +56,7 @@ class EEGEncoder:
         self.rate = rate
         self.definition: Entropy = DEFAULT
         self.bands = tuple(band[0] for band in self.definition.bands)
+        self._overlap = self.definition.window / self.definition.hop
         self._rest = tuple(rest)
         self._causal = causal
         self._model = model
@@ -82,14 +87,15 @@ class EEGEncoder:
         if not self._causal:
             return state, []
         state = replace(state, time=(np.concatenate(state.time),), signs=(_joined(state.signs),))
-        return state, [self._so_far(state.time[0], state.signs[0], len(windows.time))]
+        return self._so_far(state, len(windows.time))
 
     def finish(self, state: Sensing) -> tuple[Sensing, list[Observation]]:
         """End the recording: what waited for it, judged against the baseline of all of it or of the rest stretches."""
         if self._model is not None or self._causal or not state.time:
             return self.initial(), []
         time, found = np.concatenate(state.time), _joined(state.signs)
-        return self.initial(), [self._row(time, found, self._baseline(time, found))]
+        baseline = self._baseline(time, found, baseline_of(found, overlap=self._overlap))
+        return self.initial(), [self._row(time, found, baseline)]
 
     def rested(self, state: Sensing) -> bool:
         """Whether the rest stretches up to now hold what a baseline needs, of either sign."""
@@ -97,33 +103,28 @@ class EEGEncoder:
             return False
         return bool((self._at_rest(np.concatenate(state.time), _joined(state.signs)).windows >= LEAST).any())
 
-    def _so_far(self, time: NDArray[np.float64], found: Signs, new: int) -> Observation:
+    def _so_far(self, state: Sensing, new: int) -> tuple[Sensing, list[Observation]]:
         """The last ``new`` windows, each against the baseline of all up to it."""
-        rows = []
+        (time,), (found,), known, rows = state.time, state.signs, state.known, []
         for k in range(len(time) - new, len(time)):
-            past = Signs(found.value[: k + 1], found.quality[: k + 1])
             now = Signs(found.value[k : k + 1], found.quality[k : k + 1])
-            rows.append(self._row(time[k : k + 1], now, self._baseline(time[: k + 1], past)))
-        return Observation.join(rows)
+            past = Signs(found.value[: k + 1], found.quality[: k + 1])
+            known, whole = level(known, now, overlap=self._overlap)
+            rows.append(self._row(time[k : k + 1], now, self._baseline(time[: k + 1], past, whole)))
+        return replace(state, known=known), [Observation.join(rows)]
 
-    def _baseline(self, time: NDArray[np.float64], found: Signs) -> Baseline:
-        """Of each sign that at rest if enough of it was seen, else that of all."""
+    def _baseline(self, time: NDArray[np.float64], found: Signs, whole: Baseline) -> Baseline:
+        """Of each sign that at rest if enough of it was seen, else that of the ``whole``."""
         at_rest = self._at_rest(time, found)
         enough = at_rest.windows >= LEAST
-        if enough.all():
-            return at_rest
-        pairs = zip(at_rest, self._level(found), strict=True)
-        return Baseline(*(np.where(enough, rest, whole) for rest, whole in pairs))
+        return Baseline(*(np.where(enough, rest, other) for rest, other in zip(at_rest, whole, strict=True)))
 
     def _at_rest(self, time: NDArray[np.float64], found: Signs) -> Baseline:
         half = self.definition.window / 2
         inside = np.zeros(len(time), bool)
         for begin, end in self._rest:
             inside |= (time - half >= begin - 1e-6) & (time + half <= end + 1e-6)
-        return self._level(Signs(found.value[inside], found.quality[inside]))
-
-    def _level(self, found: Signs) -> Baseline:
-        return baseline_of(found, overlap=self.definition.window / self.definition.hop)
+        return baseline_of(Signs(found.value[inside], found.quality[inside]), overlap=self._overlap)
 
     def _row(self, time: NDArray[np.float64], found: Signs, baseline: Baseline) -> Observation:
         mean, variance = affect(found, baseline)

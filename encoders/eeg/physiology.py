@@ -70,14 +70,34 @@ def baseline_of(found: Signs, *, overlap: float) -> Baseline:
     ``overlap`` is by how many windows each moment is covered (window over hop), so that overlapping windows do not
     count as so many.
     """
-    centre, spread, count = np.full(2, np.nan), np.full(2, np.nan), np.zeros(2)
-    for k in range(2):
-        known = found.value[:, k][np.isfinite(found.value[:, k])]
-        count[k] = len(known) / overlap
-        if len(known):
-            centre[k] = np.median(known)
-            spread[k] = max(1.4826 * float(np.median(abs(known - centre[k]))), SPREAD_FLOOR)
-    return Baseline(centre, spread, count)
+    return level((np.empty(0), np.empty(0)), found, overlap=overlap)[1]
+
+
+def level(
+    known: tuple[NDArray[np.float64], ...], more: Signs, *, overlap: float
+) -> tuple[tuple[NDArray[np.float64], ...], Baseline]:
+    """The values of each sign, sorted, once the windows ``more`` have joined those ``known``, and the baseline of them all.
+
+    The same as :func:`baseline_of` of all of them, without sorting again what was sorted.
+    """
+    centre, spread, count, joined = np.full(2, np.nan), np.full(2, np.nan), np.zeros(2), []
+    for k, before in enumerate(known):
+        new = np.sort(more.value[:, k][np.isfinite(more.value[:, k])])
+        values = np.insert(before, np.searchsorted(before, new), new)
+        joined.append(values)
+        count[k] = len(values) / overlap
+        if len(values):
+            middle = (len(values) - 1) // 2, len(values) // 2  # one or two of them
+            centre[k] = values[list(middle)].mean()
+            deviation = np.mean([_nearest(values, centre[k], 1 + rank) for rank in middle])
+            spread[k] = max(1.4826 * float(deviation), SPREAD_FLOOR)
+    return tuple(joined), Baseline(centre, spread, count)
+
+
+def _nearest(values: NDArray[np.float64], centre: float, count: int) -> float:
+    """How far from ``centre`` the farthest of the ``count`` nearest lies, of sorted ``values`` (n,): they are neighbours."""
+    first, last = values[: len(values) - count + 1], values[count - 1 :]
+    return float(np.maximum(centre - first, last - centre).min())
 
 
 def affect(found: Signs, baseline: Baseline) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -14,10 +14,12 @@ from affectstream.encoders.eeg.physiology import (
     LEAST,
     READABLE,
     SKILL,
+    SPREAD_FLOOR,
     Baseline,
     Signs,
     affect,
     baseline_of,
+    level,
     signs,
 )
 
@@ -118,6 +120,30 @@ def test_the_baseline_is_the_median_and_its_spread_that_of_a_normal() -> None:
     assert (steady.spread > 0).all()
     nothing = baseline_of(Signs(np.full((3, 2), np.nan), np.zeros((3, 2))), overlap=1.0)
     assert np.isnan(nothing.centre).all() and (nothing.windows == 0).all()
+
+
+@given(
+    values=st.lists(
+        st.tuples(*[st.sampled_from([-3.0, 0.1, 0.1 + 1e-12, 7.3]) | st.floats(-5, 5) | st.just(np.nan)] * 2)
+    ),
+    cuts=st.lists(st.integers(0, 40), min_size=1, max_size=5),
+)
+def test_a_baseline_that_grows_is_bit_for_bit_that_of_all(values: list[tuple[float, float]], cuts: list[int]) -> None:
+    """Against numpy's median; equal values, gaps and pieces of any size."""
+    table = np.array(values, np.float64).reshape(-1, 2)
+    known: tuple[NDArray[np.float64], ...] = (np.empty(0), np.empty(0))
+    found = Baseline(*np.empty((3, 2)))
+    for part in np.split(table, sorted(cuts)):
+        known, found = level(known, Signs(part, np.ones(part.shape)), overlap=8.0)
+    for k in range(2):
+        there = table[:, k][np.isfinite(table[:, k])]
+        np.testing.assert_array_equal(known[k], np.sort(there))
+        assert found.windows[k] == len(there) / 8
+        if len(there):
+            assert found.centre[k] == np.median(there)
+            assert found.spread[k] == max(1.4826 * np.median(abs(there - np.median(there))), SPREAD_FLOOR)
+        else:
+            assert np.isnan(found.centre[k]) and np.isnan(found.spread[k])
 
 
 def test_affect_is_skill_times_distance_with_the_variance_that_is_left() -> None:

@@ -174,7 +174,8 @@ def test_a_day_of_windows_costs_no_more_than_a_few_frames() -> None:
     encoder = EEGEncoder(names, RATE, causal=True)
     count = 8 * 7200
     signs = Signs(rng.standard_normal((count, 2)), np.ones((count, 2)))
-    state = replace(encoder.initial(), time=(2 + 0.5 * np.arange(count),), signs=(signs,))
+    times, known = 2 + 0.5 * np.arange(count), tuple(np.sort(signs.value, 0).T)
+    state = replace(encoder.initial(), time=(times,), signs=(signs,), known=known)
     data = (1e-5 * rng.standard_normal((round(10 * RATE), 32))).astype(np.float32)
     costs = []
     for chunk in chunks(data, 64, 0.5 * count):
