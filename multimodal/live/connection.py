@@ -1,6 +1,7 @@
 """One page's socket: what it sends is checked and given to a run, and what the run says is sent to it, the freshest first."""
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -67,11 +68,14 @@ class Outbox:
 class Connection:
     """What one page may say, and what is done about it.
 
-    ``mine`` if its own camera is what the run sees; ``consented`` is called with the run when its person agrees.
+    ``mine`` if its own camera is what the run sees; ``answer`` sends it something; ``consented`` is called with the run
+    when its person agrees.
     """
 
-    def __init__(self, run: LiveRun, consented: Callable[[LiveRun], None], *, mine: bool) -> None:
-        self.run, self.mine = run, mine
+    def __init__(
+        self, run: LiveRun, answer: Callable[[str], None], consented: Callable[[LiveRun], None], *, mine: bool
+    ) -> None:
+        self.run, self.answer, self.mine = run, answer, mine
         self._consented = consented
         self.consent = False
         self._pictures, self._seconds, self._words = (Allowance(*limits) for limits in (PICTURES, SECONDS, WORDS))
@@ -110,7 +114,8 @@ class Connection:
             raise WireError(f"more than {WORDS[0]:g} messages a second; send fewer")
         kind = words["type"]
         if kind == "ping":
-            return  # answered by whoever owns the socket, at once
+            self.answer(json.dumps({"type": "pong", "client": words.get("client"), "server": self.run.now()}))
+            return
         if kind == "hello":
             if words.get("version") != VERSION:
                 raise WireError(f"hello of version {words.get('version')!r}; wanted {VERSION}; load the page again")

@@ -41,8 +41,8 @@ class Recording:
     Times in the film and the tables count from ``begin``.
     """
 
-    def __init__(self, parent: Path, name: str, begin: float) -> None:
-        self.folder = parent / f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"
+    def __init__(self, parent: Path, begin: float) -> None:
+        self.folder = parent / f"{NAME}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"
         self.begin, self.seconds = begin, 0.0
         try:
             parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ from affectstream.multimodal.live.record import Recording, RecordingError
 from affectstream.multimodal.live.session import AffectSession, Update
 from affectstream.multimodal.live.wire import WireError, decode_jpeg, number, write_picture
 from affectstream.multimodal.score import Encoders
-from affectstream.multimodal.types import Chunk, Observation, SignalError
+from affectstream.multimodal.types import DIMENSIONS, Chunk, Observation, SignalError
 
 Watcher = Callable[[str | bytes], None]
 GUIDED = 0.5  # s between two messages of the calibration
@@ -135,10 +135,11 @@ class LiveRun:
                 case "cancel":
                     guide.cancel()
                 case "rate":
+                    vad = [number(words, name, -1, 1) for name in DIMENSIONS]
                     try:
-                        guide.rate(now, [number(words, name, -1, 1) for name in ("valence", "arousal", "dominance")])
+                        guide.rate(now, vad)
                     except ValueError as error:
-                        raise WireError(str(error)) from error
+                        self.say({"type": "notice", "level": "info", "modality": "eeg", "text": str(error)})
                 case other:
                     raise WireError(f"calibrate: do is {other!r}; wanted begin, next, rate or cancel")
             self._say_guide(now)
@@ -158,7 +159,7 @@ class LiveRun:
         """Begin or end a recording, and say where it is; raises RecordingError if it cannot be written."""
         with self._lock:
             if on and self.recording is None:
-                self.recording = Recording(self.folder, self.name, self.now())
+                self.recording = Recording(self.folder, self.now())
                 self.say({"type": "recording", "on": True, "folder": str(self.recording.folder)})
                 return
             if on or self.recording is None:

@@ -16,7 +16,6 @@ from fastapi.staticfiles import StaticFiles
 from affectstream.multimodal.agent.state import AffectState
 from affectstream.multimodal.live.connection import Connection, Outbox
 from affectstream.multimodal.live.guard import Guard, Refused
-from affectstream.multimodal.live.run import LiveRun
 from affectstream.multimodal.live.stage import Stage
 from affectstream.multimodal.live.wire import WireError
 from affectstream.multimodal.report.summary import NOTICE
@@ -108,7 +107,7 @@ async def serve_page(socket: WebSocket, stage: Stage) -> None:
     """Talk with one page until it goes."""
     run, mine = await asyncio.to_thread(stage.run_for_page)
     outbox = Outbox(asyncio.get_running_loop())
-    connection = Connection(run, stage.consented, mine=mine)
+    connection = Connection(run, outbox.put, stage.consented, mine=mine)
     outbox.put(json.dumps(stage.welcome(run)))
     run.watch(outbox.put)
     sending = asyncio.create_task(_send(socket, outbox))
@@ -119,8 +118,6 @@ async def serve_page(socket: WebSocket, stage: Stage) -> None:
                 break
             said = message.get("text")
             heard: str | bytes = said if said is not None else message.get("bytes") or b""
-            if isinstance(heard, str) and heard.startswith('{"type":"ping"'):
-                outbox.put(_pong(heard, run))
             await connection.hear(heard)
     except WireError as error:
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
@@ -142,16 +139,6 @@ async def _send(socket: WebSocket, outbox: Outbox) -> None:
                 await socket.send_bytes(message)
             else:
                 await socket.send_text(message)
-
-
-def _pong(ping: str, run: LiveRun) -> str:
-    try:
-        client = json.loads(ping).get("client")
-    except ValueError:
-        client = None
-    return json.dumps(
-        {"type": "pong", "client": client if isinstance(client, int | float) else None, "server": run.now()}
-    )
 
 
 async def _beat(stage: Stage) -> None:

@@ -122,6 +122,7 @@ def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
 
     context = CodecContext.create("mjpeg", "r")
     context.thread_count = 1
+    context.options = {"err_detect": "explode"}  # half a face is none
     try:
         frames = [frame for frame in context.decode(Packet(data)) if isinstance(frame, VideoFrame)]
     except FFmpegError as error:

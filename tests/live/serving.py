@@ -43,8 +43,10 @@ class Client:
     """A page without a page."""
 
     def __init__(self, host: str, *, token: str = "", consent: bool = True, **options: Any) -> None:
-        self.socket: ClientConnection = connect(
-            f"ws://{host}/live" + (f"?token={token}" if token else ""), compression=None, max_size=None, **options
+        address = f"ws://{host}/live" + (f"?token={token}" if token else "")
+        self._open = contextlib.ExitStack()
+        self.socket: ClientConnection = self._open.enter_context(
+            connect(address, compression=None, max_size=None, **options)
         )
         self.heard: list[dict[str, Any] | bytes] = []
         if consent:
@@ -54,7 +56,10 @@ class Client:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.socket.close()
+        self.close()
+
+    def close(self) -> None:
+        self._open.close()
 
     def say(self, message: dict[str, Any] | bytes | str) -> None:
         self.socket.send(json.dumps(message) if isinstance(message, dict) else message)
