@@ -157,7 +157,7 @@ class Trace:
     def take(self, rows: ArrayLike) -> Self:
         """The ``rows`` (n,), indices in rising order, as a trace of their own."""
         at = np.asarray(rows, np.intp)
-        columns = {
+        columns: dict[str, Any] = {
             name: None if (values := getattr(self, name)) is None else values[at]
             for name in ("time", "mean", "variance", "quality", "span", "embedding", "labels")
         }

@@ -39,11 +39,14 @@ class Film:
         self._pictures.append((time, len(jpeg)))
 
     def sound(self, time: float, samples: NDArray[np.float32], rate: int) -> None:
-        """Add sound (n,) in [-1, 1]; that of another rate than the first is left out."""
+        """Add sound (n,) in [-1, 1]; that of another rate than the first is left out.
+
+        It goes on where the last ended unless it comes clearly later: what comes too early would overlap.
+        """
         self.rate = self.rate or rate
         if rate != self.rate or not len(samples):
             return
-        begin = self._due if abs(time - self._due) <= GAP else time
+        begin = time if time > self._due + GAP else self._due
         with self._sound.open("ab") as file:
             file.write(np.clip(samples * 32768, -32768, 32767).astype("<i2").tobytes())
         self._pieces.append((begin, len(samples)))

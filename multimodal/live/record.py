@@ -83,6 +83,8 @@ class Recording:
 
     def finish(self, session: AffectSession, end: float) -> list[Path]:
         """Write all, and let the folder appear; returns its files. Raises RecordingError; nothing is then left behind."""
+        from av.error import FFmpegError
+
         self.seconds = round(end - self.begin, 3)
         try:
             if self._failed is not None:
@@ -95,9 +97,9 @@ class Recording:
             if result is not None:
                 write_result(result, self._part, NAME)
             self._part.rename(self.folder)
-        except OSError as error:
+        except (OSError, FFmpegError) as error:
             raise RecordingError(
-                f"the recording in {self.folder.parent} was lost: {error.strerror}; make room"
+                f"the recording in {self.folder.parent} was lost: {error}; is the disk full?"
             ) from error
         finally:
             shutil.rmtree(self._part, ignore_errors=True)

@@ -122,8 +122,12 @@ async def serve_page(socket: WebSocket, stage: Stage) -> None:
     except WireError as error:
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(1003, str(error)[:120])
-    except (WebSocketDisconnect, RuntimeError):
+    except WebSocketDisconnect:
         pass  # it is gone
+    except Exception as error:
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close(1011, f"the server failed: {type(error).__name__}: {error}"[:120])
+        raise
     finally:
         run.unwatch(outbox.put)
         sending.cancel()

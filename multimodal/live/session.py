@@ -74,7 +74,7 @@ class AffectSession:
     >>> import numpy as np
     >>> with AffectSession() as session:
     ...     session.push_text(0.0, 1.5, "What a wonderful day!")
-    ...     session.drain()
+    ...     heard = session.drain()
     ...     state = session.state(2.0)
     >>> state.vad.valence > 0.1
     True

@@ -34,7 +34,7 @@ def fake_camera(film: Path, folder: Path, *, repeat: int = 1) -> tuple[Path, Pat
         stream = out.add_stream("pcm_s16le", rate=48000, layout="mono")
         resampler = av.AudioResampler(format="s16", layout="mono", rate=48000)
         pieces = [part.to_ndarray() for frame in source.decode(audio=0) for part in resampler.resample(frame)]
-        samples = np.tile(np.concatenate(pieces, 1), (1, repeat))
+        samples: Any = np.tile(np.concatenate(pieces, 1), (1, repeat))
         frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
         frame.sample_rate = 48000
         out.mux(stream.encode(frame))

