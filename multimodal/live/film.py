@@ -1,5 +1,6 @@
 """Pictures and sound as they came, kept on disk, and at the end put together as a film; nothing is encoded anew."""
 
+import heapq
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -69,12 +70,8 @@ class Film:
                 audio = cast(Any, container.add_stream("pcm_s16le", rate=self.rate, layout="mono"))
                 audio.time_base = MILLI
                 tracks.append(_packets(audio, self._sound, self._pieces, 2))
-            waiting = [(track, next(track, None)) for track in tracks]
-            while waiting := [(track, packet) for track, packet in waiting if packet is not None]:
-                k = min(range(len(waiting)), key=lambda k: waiting[k][1].pts)
-                track, packet = waiting[k]
+            for packet in heapq.merge(*tracks, key=lambda packet: packet.pts or 0):
                 container.mux(packet)
-                waiting[k] = (track, next(track, None))
         self._jpegs.unlink(missing_ok=True)
         self._sound.unlink(missing_ok=True)
         return True

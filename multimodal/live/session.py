@@ -243,9 +243,9 @@ class AffectSession:
         if pushed.what is not None:
             self._tell(Update("face", self._clock.now, frame=pushed.what[0], let_go=True))
 
-    def _see(self, what: tuple[float, Any]) -> Update:
+    def _see(self, what: tuple[float, NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]]) -> Update:
         time, image = what
-        picture = image() if callable(image) else image
+        picture: NDArray[np.uint8] = image() if callable(image) else image
         encoder = self.encoders.face
         assert encoder is not None
         chunk = Chunk("face", time, self.frame_rate, picture[None])
