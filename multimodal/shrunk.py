@@ -44,9 +44,11 @@ def reckoned(looks: Looks, prior: Prior, process: OrnsteinUhlenbeck) -> Looks:
     out = looks
     for k, name in enumerate(looks.names):
         rows = looks.source == k
-        spacing = SHRUNK.get(_kind(name))
-        if spacing is None or not rows.any():
+        if _kind(name) not in SHRUNK or not rows.any():
             continue
+        # a live run is told one at a time, at the encoder's own pace
+        spacing = float(np.median(np.diff(looks.time[rows]))) if rows.sum() > 1 else SHRUNK[_kind(name)]
+        spacing = max(spacing, 1e-9)
         many = np.maximum(2 * np.array(process.tau) / spacing, 1.0)
         mean, variance = evidence(looks.mean, looks.variance, np.array(prior.mean), np.array(prior.sd))
         out = replace(
