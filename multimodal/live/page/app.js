@@ -18,6 +18,7 @@ import { Strips } from "./strips.js";
 import { byId, inWords, write } from "./words.js";
 
 const READ = 250; // ms between two writings of words and numbers, which nobody reads faster
+const BOX = 1000; // ms for which a face's box stays without a new picture
 const SILENT = 2; // s without a state after which that is said
 
 /** What the tests read. @type {any} */
@@ -58,6 +59,8 @@ const arrival = new Promise((resolve) => (welcomed = resolve));
 /** @type {import("./messages.js").StateMessage | null} */
 let last = null;
 let heardAt = 0; // ms
+/** @type {{faces: import("./messages.js").Face[], at: number}} */
+let seen = { faces: [], at: 0 };
 /** @type {{frame: number, timing: import("./messages.js").Timing | undefined}[]} pictures whose state waits to be drawn */
 let undrawn = [];
 let asked = false; // a drawing has been asked for
@@ -100,6 +103,8 @@ function take(message, timing) {
 function taken(message, timing) {
   last = shown.last = message;
   heardAt = performance.now();
+  if (message.frame !== null) seen = { faces: message.faces, at: heardAt };
+  else if (heardAt - seen.at > BOX) seen = { faces: [], at: heardAt };
   // A page that is not looked at draws nothing, and has no latency.
   if (message.frame !== null && !document.hidden) undrawn.push({ frame: message.frame, timing });
   strips.add(message);
@@ -115,7 +120,7 @@ function draw() {
   asked = false;
   if (!last) return;
   plane.draw(last.state);
-  picture.draw(last.faces);
+  picture.draw(seen.faces);
   strips.draw(last.state);
   const time = performance.now();
   if (time - readAt > READ || reading.label !== last.state.label) {
@@ -174,7 +179,7 @@ function status() {
   const [text, kind] =
     linked === "refused" ? ["closed", "bad"]
     : linked !== "open" ? ["no connection", "bad"]
-    : !shown.consent ? ["ready", ""]
+    : !shown.consent ? [byId("gate-before").hidden ? "ready" : "stopped", ""]
     : controls.paused ? ["paused", "held"]
     : quiet ? ["no news", "held"]
     : last ? ["live", "good"]
@@ -202,6 +207,8 @@ function stop() {
   if (controls.recording) link.send({ type: "record", on: false });
   for (const close of devices) close();
   devices = [];
+  picture.close();
+  last = null;
   shown.consent = shown.connected = false;
   // The worker answers in order: what was asked before is sent before it says goodbye.
   link.close();

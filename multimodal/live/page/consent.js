@@ -30,6 +30,7 @@ export function describe(welcome) {
 export function ask(before = "") {
   const gate = byId("gate");
   write(byId("gate-before"), before);
+  write(byId("gate-title"), before ? "Stopped" : "Before anything starts");
   byId("gate-before").hidden = !before;
   byId("page").inert = true;
   gate.hidden = false;

@@ -70,7 +70,7 @@ export class Eeg {
   rows(rows) {
     for (const [source, , mean] of rows) {
       if (source !== "eeg") continue;
-      write(byId("eeg-early"), mean[0] === null ? "Too early: the baseline needs 40 s." : "");
+      write(byId("eeg-early"), mean[0] === null ? "Too early: the baseline needs 40\u00a0s." : "");
     }
   }
 }

@@ -77,7 +77,7 @@ export class Foot {
     this.#verdict = Math.max(0, Math.min(2 * SURE, this.#verdict + (behind ? 1 : -1)));
     if (this.#verdict >= SURE) {
       const how = few ? `${rate.toFixed(0)} of ${offered.toFixed(0)} frames a second are analysed` : `an answer takes ${ms(latency.p95)}`;
-      write(byId("slow"), `This machine cannot keep up: ${how}. Fewer frames are analysed; what is shown stays right.`);
+      write(byId("slow"), `This machine cannot keep up: ${how}. Fewer frames are analysed, the latest first.`);
     } else if (this.#verdict === 0) write(byId("slow"), "");
   }
 

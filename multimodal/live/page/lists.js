@@ -36,7 +36,7 @@ export class Events {
     for (const event of events) {
       if (events.some((other) => says(other, event))) continue;
       const item = make("li", event.kind);
-      const when = make("time");
+      const when = make("time", "", "now");
       item.append(make("i", "sign", SIGNS[event.kind] ?? (event.direction > 0 ? "↑" : "↓")));
       item.append(make("span", "", phrase(event)), when);
       prepend(this.#list, item);

@@ -31,6 +31,12 @@ export class Picture {
     this.#context.transferFromImageBitmap(bitmap);
   }
 
+  /** Nothing is looked at any more. */
+  close() {
+    this.video.srcObject = null;
+    this.draw([]);
+  }
+
   /** @param {import("./messages.js").Face[]} faces */
   draw(faces) {
     const mirrored = this.#frame.classList.contains("mirrored");
