@@ -4,6 +4,8 @@ Every row of a trace is heard of at the end of its window. Offline scoring with 
 gives all rows at once (:func:`causal_looks`, :func:`heard`), the other as they come (:class:`Unfolding`).
 """
 
+import itertools
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -43,7 +45,8 @@ def causal_looks(
     Where sources share errors or disagree, every look counts less: its variance is divided by its source's power
     (:class:`affectstream.multimodal.fusion.experts.Fused`) at its arrival. ``known`` holds at least the rows of ``new``.
     """
-    looks = reckoned(looks_of({source: unweighted(trace) for source, trace in new.items()}), prior, process)
+    looks = looks_of({source: unweighted(trace) for source, trace in new.items()})
+    looks = reckoned(looks, known, prior, process)
     if not len(looks):
         return looks
     moments, at = np.unique(looks.arrival, return_inverse=True)
@@ -74,30 +77,23 @@ def attend(attention: Attention, faces: Mapping[str, Trace]) -> tuple[Attention,
     At each moment these are those of the face that was there most of late: quality times seconds, fading with
     :data:`REMEMBERED`. Another takes its place when it was there clearly more.
     """
-    rows = sorted(
-        (time, source, k, float(trace.quality[k] * trace.span[k]) if seen else 0.0)
-        for source, trace in faces.items()
-        for k, (time, seen) in enumerate(zip(trace.time.tolist(), trace.observed.tolist(), strict=True))
-    )
+    there = {source: np.where(trace.observed, trace.quality * trace.span, 0.0) for source, trace in faces.items()}
+    rows = sorted((time, source, k) for source, trace in faces.items() for k, time in enumerate(trace.time.tolist()))
     weight, last, main = dict(attention.weight), attention.time, attention.main
     picked: dict[str, list[int]] = {}
-    begin = 0
-    while begin < len(rows):
-        time = rows[begin][0]
-        end = begin
-        while end < len(rows) and rows[end][0] == time:
-            end += 1
+    for time, together in itertools.groupby(rows, key=operator.itemgetter(0)):
+        seen = [(source, k) for _, source, k in together]
         fade = float(np.exp((last - time) / REMEMBERED)) if np.isfinite(last) else 1.0
         weight = {source: held * fade for source, held in weight.items() if held * fade > 1e-9}
-        for _, source, _, there in rows[begin:end]:
-            weight[source] = weight.get(source, 0.0) + there
+        for source, k in seen:
+            weight[source] = weight.get(source, 0.0) + float(there[source][k])
         first = max(sorted(weight), key=weight.__getitem__)
         if main not in weight or weight[first] > CLEARLY * weight[main]:
             main = first
-        for _, source, k, _ in rows[begin:end]:
+        for source, k in seen:
             if source == main:
                 picked.setdefault(source, []).append(k)
-        last, begin = time, end
+        last = time
     return Attention(weight, last, main), {source: faces[source].take(at) for source, at in picked.items()}
 
 
@@ -179,9 +175,8 @@ class Unfolding:
 
     def _forget(self, time: float) -> None:
         """Let go of rows that can no longer matter, now and then."""
-        for source, trace in list(self._known.items()):
+        for source, trace in self._known.items():
             over = trace.time + 1.5 * trace.span + 1 / TICK < time - HORIZON
-            if over.all():
-                del self._known[source]
-            elif over.sum() > len(trace) / 2:
+            over[np.flatnonzero(trace.observed)[-1:]] = False  # the next may be reckoned from it
+            if over.sum() > len(trace) / 2:
                 self._known[source] = trace.take(np.flatnonzero(~over))

@@ -60,7 +60,8 @@ def combine(
     else:
         fused = _fused(traces, times, hz, prior)
         compared = fused if hz == TICK else _fused(traces, ticks, TICK, prior)
-        looks = reckoned(looks_of({source: unweighted(trace) for source, trace in traces.items()}), prior, process)
+        looks = looks_of({source: unweighted(trace) for source, trace in traces.items()})
+        looks = reckoned(looks, traces, prior, process)
         answer = estimate(lowered(looks, compared.power, ticks), asked, process, smooth=True)
         mean, variance = answer.mean, answer.variance
     at, tick = np.searchsorted(asked, times), np.searchsorted(asked, ticks)

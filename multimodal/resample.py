@@ -1,7 +1,13 @@
 """Sound at another rate, piece by piece (libswresample, by way of PyAV)."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.resampler import AudioResampler
 
 
 class Resampler:
@@ -26,13 +32,12 @@ class Resampler:
 
         frame = AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
         frame.sample_rate = self.source_rate
-        return self._taken(frame)
+        return _taken(self._resampler, frame)
 
     def finish(self) -> NDArray[np.float32]:
         """The end of the sound."""
-        return np.empty(0, np.float32) if self._resampler is None else self._taken(None)
+        return np.empty(0, np.float32) if self._resampler is None else _taken(self._resampler, None)
 
-    def _taken(self, frame: "object") -> NDArray[np.float32]:
-        assert self._resampler is not None
-        parts = [out.to_ndarray()[0] for out in self._resampler.resample(frame)]  # pyright: ignore[reportArgumentType]
-        return np.concatenate([np.empty(0, np.float32), *parts])
+
+def _taken(resampler: "AudioResampler", frame: "AudioFrame | None") -> NDArray[np.float32]:
+    return np.concatenate([np.empty(0, np.float32), *(out.to_ndarray()[0] for out in resampler.resample(frame))])

@@ -1,5 +1,6 @@
 """Answers that were shrunk towards what is believed of anybody, and what they add to it (see ``SHRUNK`` in dynamics/noise.py)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -34,22 +35,24 @@ def unweighted(trace: Trace) -> Trace:
     )
 
 
-def reckoned(looks: Looks, prior: Prior, process: OrnsteinUhlenbeck) -> Looks:
+def reckoned(looks: Looks, known: Mapping[str, Trace], prior: Prior, process: OrnsteinUhlenbeck) -> Looks:
     """``looks`` in which those of shrunk modalities count for what they add to the ``prior``.
 
     However often these come, they say in two time constants of the ``process`` as much as one of them: white noise whose power in
     that time is the variance of one. An answer that does not change is then believed in hindsight as much as one of it, neither
-    more nor less, and the state is a little less sure.
+    more nor less, and the state is a little less sure. How often an answer comes is the time since the one before it in
+    ``known``, the traces, which hold the looks' rows at least; of the first it is the modality's own pace.
     """
     out = looks
     for k, name in enumerate(looks.names):
         rows = looks.source == k
         if _kind(name) not in SHRUNK or not rows.any():
             continue
-        # a live run is told one at a time, at the encoder's own pace
-        spacing = float(np.median(np.diff(looks.time[rows]))) if rows.sum() > 1 else SHRUNK[_kind(name)]
-        spacing = max(spacing, 1e-9)
-        many = np.maximum(2 * np.array(process.tau) / spacing, 1.0)
+        trace = known[name]
+        times = trace.time[trace.observed & (trace.quality > 0)]
+        at = np.searchsorted(times, looks.time)
+        before = np.where(at > 0, times[np.maximum(at - 1, 0)], looks.time - SHRUNK[_kind(name)])
+        many = np.maximum(2 * np.array(process.tau) / (looks.time - before)[:, None], 1.0)
         mean, variance = evidence(looks.mean, looks.variance, np.array(prior.mean), np.array(prior.sd))
         out = replace(
             out,

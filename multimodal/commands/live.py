@@ -2,19 +2,22 @@
 
 import argparse
 import asyncio
+import contextlib
 import secrets
+import socket
 import sys
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affectstream.encoders.checkpoint import CheckpointError
+from affectstream.multimodal.live.wire import LARGEST
 from affectstream.multimodal.types import SignalError
 
 if TYPE_CHECKING:
-    from affectstream.multimodal.live.sources import Camera, Film
+    from fastapi import FastAPI
 
-LIMIT = 2_100_000  # bytes of one message; more closes the socket
+    from affectstream.multimodal.live.sources import Camera, Film
 
 
 def run(arguments: list[str]) -> int:
@@ -46,33 +49,41 @@ def _serve(options: argparse.Namespace) -> int:
     if options.eeg is not None and "eeg" not in modalities:
         modalities.append("eeg")
     encoders = open_encoders(modalities, eeg_model=options.eeg_model)
+    listening = _bound(options.host, options.port)
     eeg = None if options.eeg is None else open_eeg(options.eeg)
     stage = Stage(encoders, options.out, source=source, eeg=eeg, publish=options.lsl_out)
-    return asyncio.run(_until_interrupted(make_app(stage, guard), options, token))
+    with contextlib.suppress(KeyboardInterrupt):  # which uvicorn passes on when all is closed
+        return asyncio.run(_until_interrupted(make_app(stage, guard), listening, options, token))
+    return 0
 
 
-async def _until_interrupted(app: object, options: argparse.Namespace, token: str) -> int:
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that listens; raises OSError, with what to do, if it cannot."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise OSError(f"cannot listen at {host}, port {port} ({error.strerror}); choose another with --port") from error
+
+
+async def _until_interrupted(app: "FastAPI", listening: socket.socket, options: argparse.Namespace, token: str) -> int:
     import uvicorn
 
     server = uvicorn.Server(
         uvicorn.Config(
-            app,  # pyright: ignore[reportArgumentType]
-            host=options.host,
-            port=options.port,
+            app,
             log_level="warning",
-            ws_max_size=LIMIT,
+            ws_max_size=LARGEST + 100_000,  # so that a little too much is refused in words
             ws_per_message_deflate=False,
             ssl_certfile=options.certificate,
             ssl_keyfile=options.key,
             timeout_graceful_shutdown=3,
         )
     )
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve([listening]))
     while not (server.started or serving.done()):
         await asyncio.sleep(0.02)
     if server.started:
-        port = server.servers[0].sockets[0].getsockname()[1]
-        address = _address(options, port, token)
+        address = _address(options, listening.getsockname()[1], token)
         print(f"affectstream live: {address}\nCtrl-C ends it.", flush=True)
         if not options.no_browser:
             webbrowser.open(address)

@@ -14,12 +14,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from affectstream.multimodal.closing import Closing
 from affectstream.multimodal.eeg.recordings import RATES
 from affectstream.multimodal.eeg.runs import Runs
 from affectstream.multimodal.eeg.signal import Electrodes, described_electrodes, listed
@@ -35,7 +35,7 @@ _PAUSE = 0.02  # s between two looks into the inlet
 _ASK = 2.0  # s at least for the clock, of which the first answer takes 0.6 s
 
 
-class LiveRecording:
+class LiveRecording(Closing):
     """A stream of EEG that is being received: what is in it, and through :meth:`chunks` its samples.
 
     ``name`` is "lsl:" and the stream's; ``names`` are the electrodes in the order of the columns, in 10-20 spelling where they
@@ -116,14 +116,6 @@ class LiveRecording:
         self._closed.set()
         if threading.current_thread() is not self._thread:
             self._thread.join(5)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _receive(self, inlet: "StreamInlet", uid: str) -> None:
         """Empty ``inlet`` of the stream ``uid`` until there is no more; the thread."""

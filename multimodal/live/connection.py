@@ -1,6 +1,7 @@
 """One page's socket: what it sends is checked and given to a run, and what the run says is sent to it, the freshest first."""
 
 import asyncio
+import contextlib
 import json
 from collections import deque
 from collections.abc import Callable
@@ -22,40 +23,33 @@ from affectstream.multimodal.live.wire import (
 
 PICTURES, SECONDS, WORDS = (60.0, 90.0), (1.2, 10.0), (50.0, 200.0)  # a second, and at once
 AHEAD = 1.0  # s by which media may be of the future
-LATEST = 64  # messages that wait for a slow page; of states only the newest few
+LATEST = 64  # messages that wait for a slow page
+STATE = '{"type":"state"'  # how a state begins
 
 
 class Outbox:
     """Messages for one page, put by any thread and taken by the event loop.
 
-    Where the page is slow, older states and pictures make room: each state says all that is now.
+    Where the page is slow, the oldest state or picture makes room, and if there is none the oldest message: each state
+    says all that is now.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: deque[str | bytes] = deque()
+        self._waiting: deque[str | bytes] = deque()  # touched by the loop alone
         self._ready = asyncio.Event()
-        self.left_out = 0
 
     def put(self, message: str | bytes) -> None:
         """Let ``message`` wait to be sent."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and so is the page
+            self._loop.call_soon_threadsafe(self._add, message)
+
+    def _add(self, message: str | bytes) -> None:
         self._waiting.append(message)
         if len(self._waiting) > LATEST:
-            self._make_room()
-        try:
-            self._loop.call_soon_threadsafe(self._ready.set)
-        except RuntimeError:  # the loop is closed, and so is the page
-            self._waiting.clear()
-
-    def _make_room(self) -> None:
-        for message in list(self._waiting):
-            if isinstance(message, bytes) or message.startswith('{"type":"state"'):
-                try:
-                    self._waiting.remove(message)
-                except ValueError:  # it has just been taken
-                    continue
-                self.left_out += 1
-                return
+            passing = (k for k, m in enumerate(self._waiting) if isinstance(m, bytes) or m.startswith(STATE))
+            del self._waiting[next(passing, 0)]
+        self._ready.set()
 
     async def take(self) -> str | bytes:
         """The next message, waited for."""
@@ -132,7 +126,7 @@ class Connection:
                 raise WireError(f"text: wanted 1 to {TEXT} characters")
             if not start <= end <= self.run.now() + AHEAD:
                 raise WireError(f"text from {start:.1f} to {end:.1f} s; wanted a stretch of this session that is over")
-            self.run.session.push_text(start, end, text)
+            self.run.said(start, end, text)
         elif kind == "end":
             if words.get("modality") not in ("face", "speech") or not self.mine:
                 raise WireError(f"end: modality is {words.get('modality')!r}; wanted face or speech of your own")

@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from affectstream.multimodal.closing import Closing
 from affectstream.multimodal.eeg.lsl import BUFFERED, open_lsl
 from affectstream.multimodal.eeg.recordings import ENDINGS, is_recording, open_recording
 from affectstream.multimodal.eeg.runs import Runs
@@ -74,8 +75,8 @@ def open_eeg(what: str) -> EEGSource:
     )
 
 
-class _Closing:
-    """A source that is its own context manager."""
+class _Closing(Closing):
+    """A source that gives no more once it is closed."""
 
     def __init__(self) -> None:
         self._closed = threading.Event()
@@ -83,14 +84,6 @@ class _Closing:
     def close(self) -> None:
         """Give no more."""
         self._closed.set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Replay(_Closing):

@@ -2,18 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from affectstream.multimodal.agent.state import AffectState, Happening
+from affectstream.multimodal.closing import Closing
 from affectstream.multimodal.types import DIMENSIONS, SignalError
 
 CHANNELS = (*DIMENSIONS, *(f"{dimension} sd" for dimension in DIMENSIONS), "confidence")
 
 
-class StateOutlet:
+class StateOutlet(Closing):
     """Two LSL streams: ``name`` of type "Affect", and ``name`` + " events" of type "Markers".
 
     The first has a float32 sample of :data:`CHANNELS` for each state: valence, arousal and dominance in [-1, 1], their
@@ -52,14 +52,6 @@ class StateOutlet:
     def close(self) -> None:
         """End both streams."""
         self._states = self._events = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def marker(event: Happening) -> str:

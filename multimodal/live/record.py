@@ -1,6 +1,7 @@
 """A recording of a live run: the pictures that were looked at and the sound, as they came, and the tables that ``score`` writes.
 
-Pictures are kept as the JPEGs they came as, so that ``affectstream score --causal`` of the film sees what the live run saw.
+Pictures are kept as the JPEGs that a page sent, so that ``affectstream score --causal`` of the film sees what the live run saw;
+of a film or a camera of this computer, as they were shown.
 """
 
 import shutil
@@ -19,13 +20,13 @@ from affectstream.multimodal.causal import Tick
 from affectstream.multimodal.combine import state_trace
 from affectstream.multimodal.dynamics.events import Event
 from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
-from affectstream.multimodal.live.film import Film
+from affectstream.multimodal.live.reel import Reel
 from affectstream.multimodal.live.session import AffectSession, Update
 from affectstream.multimodal.media import Media, probe
 from affectstream.multimodal.report.write import write_result
 from affectstream.multimodal.score import Result, main_face, weights_of
 from affectstream.multimodal.timeline import TICK
-from affectstream.multimodal.types import Observation, Trace
+from affectstream.multimodal.types import Observation, SignalError, Trace
 
 NAME = "live"  # of the files in the folder
 PARTS = 500
@@ -51,10 +52,10 @@ class Recording:
             raise RecordingError(
                 f"cannot record into {parent}: {error.strerror}; choose another folder with --out"
             ) from error
-        self._film = Film(self._part)
+        self._reel = Reel(self._part)
         self._rows: dict[str, list[Observation]] = {}
-        self._fused: list[Trace] = []
-        self._state: list[tuple[float, ...]] = []  # time, mean (3), variance (3)
+        # time, mean (3) and variance (3) of the state, and of what was fused, with its quality
+        self._ticks: list[tuple[float, ...]] = []
         self._events: list[Event] = []
         self._words: list[tuple[float, float, str]] = []
         self._failed: OSError | None = None
@@ -62,12 +63,12 @@ class Recording:
     def sound(self, time: float, samples: NDArray[np.float32], rate: int) -> None:
         """Sound as it comes."""
         if time >= self.begin:
-            self._keep(self._film.sound, time - self.begin, samples, rate)
+            self._keep(self._reel.sound, time - self.begin, samples, rate)
 
     def hear(self, update: Update, jpeg: bytes | None) -> None:
         """What became of what was pushed; ``jpeg`` the picture that was looked at."""
         if jpeg is not None and update.frame is not None and update.frame >= self.begin:
-            self._keep(self._film.picture, update.frame - self.begin, jpeg)
+            self._keep(self._reel.picture, update.frame - self.begin, jpeg)
         for row in update.rows:
             _gather(self._rows.setdefault(row.source, []), row.without_embedding())
         if update.spoken is not None:
@@ -77,8 +78,9 @@ class Recording:
         """The state, ten times a second."""
         for tick in ticks:
             if tick.time >= self.begin:
-                _gather(self._fused, tick.fused.trace(np.array([tick.time]), 1 / TICK))
-                self._state.append((tick.time, *tick.mean.tolist(), *tick.variance.tolist()))
+                fused = tick.fused
+                parts = (tick.mean, tick.variance, fused.mean[0], fused.variance[0], fused.quality)
+                self._ticks.append((tick.time, *np.concatenate(parts).tolist()))
                 self._events += [replace(e, time=e.time - self.begin, found=e.found - self.begin) for e in tick.events]
 
     def finish(self, session: AffectSession, end: float) -> list[Path]:
@@ -90,17 +92,15 @@ class Recording:
             if self._failed is not None:
                 raise self._failed
             film = self._part / f"{NAME}.mkv"
-            media = probe(film) if self._film.finish(film) else Media(self.seconds, None, None, ())
+            media = probe(film) if self._reel.finish(film) else Media(self.seconds, None, None, ())
             if self._words:
                 (self._part / f"{NAME}.srt").write_text(subtitles(self._words, self.begin), encoding="utf-8")
             result = self._result(session, film, media)
             if result is not None:
                 write_result(result, self._part, NAME)
             self._part.rename(self.folder)
-        except (OSError, FFmpegError) as error:
-            raise RecordingError(
-                f"the recording in {self.folder.parent} was lost: {error}; is the disk full?"
-            ) from error
+        except (OSError, FFmpegError, SignalError) as error:
+            raise RecordingError(f"the recording in {self.folder.parent} was lost: {error}") from error
         finally:
             shutil.rmtree(self._part, ignore_errors=True)
         return sorted(self.folder.iterdir())
@@ -115,12 +115,14 @@ class Recording:
         """What ``score`` would call the result; None if nothing was observed."""
         traces = {source: self._moved(Trace.join(self._rows[source])) for source in sorted(self._rows)}
         traces = {source: trace for source, trace in traces.items() if len(trace)}
-        if not traces or not self._state:
+        if not traces or not self._ticks:
             return None
-        state = np.array(self._state)
-        time, mean, variance = state[:, 0] - self.begin, state[:, 1:4], state[:, 4:]
+        ticks = np.array(sorted(self._ticks))  # two threads may have told them in either order
+        time, mean, variance = ticks[:, 0] - self.begin, ticks[:, 1:4], ticks[:, 4:7]
         traces |= {
-            "fused": self._moved(Trace.join(self._fused)),
+            "fused": Trace(
+                "fused", time=time, mean=ticks[:, 7:10], variance=ticks[:, 10:13], quality=ticks[:, 13], span=1 / TICK
+            ),
             "state": state_trace(time, mean, variance, OrnsteinUhlenbeck(), 1 / TICK),
         }
         people = {
@@ -134,7 +136,7 @@ class Recording:
             hz=TICK,
             causal=True,
             traces=traces,
-            events=self._events,
+            events=sorted(self._events, key=lambda event: event.found),
             words=[(start - self.begin, end - self.begin, text) for start, end, text in self._words],
             recognised=False,
             faces=FaceState(people=people),

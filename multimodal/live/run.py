@@ -13,6 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from affectstream.multimodal.agent.state import Happening
 from affectstream.multimodal.live.brain import LiveBrain
 from affectstream.multimodal.live.eeg_sources import EEGSource
@@ -22,10 +25,11 @@ from affectstream.multimodal.live.record import Recording, RecordingError
 from affectstream.multimodal.live.session import AffectSession, Update
 from affectstream.multimodal.live.wire import WireError, decode_jpeg, number, write_picture
 from affectstream.multimodal.score import Encoders
-from affectstream.multimodal.types import DIMENSIONS, Chunk, Observation, SignalError
+from affectstream.multimodal.types import DIMENSIONS, Chunk, Observation
 
 Watcher = Callable[[str | bytes], None]
 GUIDED = 0.5  # s between two messages of the calibration
+LATE = 2.0  # s after which a page's picture is not looked at any more
 SILENT = 0.2  # s without a picture after which the state is told anyway
 COUNTED = 2.0  # s over which pictures a second are counted
 
@@ -90,25 +94,38 @@ class LiveRun:
                 watcher(said)
 
     def picture(self, time: float, jpeg: bytes) -> None:
-        """A picture of ``time`` s, decoded only if it is looked at."""
+        """A picture of ``time`` s from a page, decoded only if it is looked at; one that comes too late is let go."""
+        if self.now() - time > LATE:
+            self._told(Update("face", time, frame=time, let_go=True))
+        else:
+            self._look(time, jpeg, partial(decode_jpeg, jpeg))
+
+    def show(self, time: float, jpeg: bytes, image: NDArray[np.uint8]) -> None:
+        """A picture of ``time`` s that does not come from a page: ``image`` is looked at, and ``jpeg`` shown to all who watch."""
+        self._look(time, jpeg, image)
+        self.say(write_picture(time, jpeg))
+
+    def _look(self, time: float, jpeg: bytes, image: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]) -> None:
+        if self.session.encoders.face is None:
+            return
         with self._lock:
             if self.recording is not None:
                 self._pictures[time] = jpeg
-        self.session.push_frame(time, partial(decode_jpeg, jpeg))
+        self.session.push_frame(time, image)
 
-    def sound(self, time: float, samples: Any, rate: int) -> None:
+    def sound(self, time: float, samples: NDArray[np.float32], rate: int) -> None:
         """Sound, as :meth:`AffectSession.push_audio` takes it."""
+        if self.session.encoders.speech is None:
+            return
         with self._lock:
             if self.recording is not None:
                 self.recording.sound(time, samples, rate)
         self.session.push_audio(time, samples, rate)
 
-    def shown(self, time: float, jpeg: bytes) -> None:
-        """A picture of ``time`` s that does not come from a page: shown to all who watch, and kept while recording."""
-        with self._lock:
-            if self.recording is not None:
-                self._pictures[time] = jpeg
-        self.say(write_picture(time, jpeg))
+    def said(self, start: float, end: float, text: str) -> None:
+        """Words, as :meth:`AffectSession.push_text` takes them."""
+        if self.session.encoders.text is not None:
+            self.session.push_text(start, end, text)
 
     def brain_waves(self, chunk: Chunk) -> None:
         """A chunk of the EEG source, on its clock."""
@@ -166,10 +183,13 @@ class LiveRun:
                 return
             done, self.recording = self.recording, None
             self._pictures.clear()
-        files = done.finish(self.session, self.now())
-        self.say(
-            {"type": "recording", "on": False, "folder": str(done.folder), "files": [f.name for f in files], "seconds": done.seconds}
-        )  # fmt: skip
+        files: list[Path] = []
+        try:
+            files = done.finish(self.session, self.now())
+        finally:
+            self.say(
+                {"type": "recording", "on": False, "folder": str(done.folder), "files": [f.name for f in files], "seconds": done.seconds}
+            )  # fmt: skip
 
     @property
     def _shift(self) -> float:
@@ -190,7 +210,7 @@ class LiveRun:
         """End the run; a recording is finished first."""
         try:
             self.record(False)
-        except (RecordingError, SignalError) as error:
+        except RecordingError as error:
             self.say({"type": "notice", "level": "error", "modality": None, "text": str(error)})
         self.session.close()
         if self._outlet is not None:
@@ -202,6 +222,8 @@ class LiveRun:
             self._rows += [row for observation in update.rows for row in _rows(observation)]
             self._happened(update.ticks)
             jpeg = None if update.frame is None else self._pictures.pop(update.frame, None)
+            if update.frame is not None and not update.let_go:  # pictures are looked at in order
+                self._pictures = {time: kept for time, kept in self._pictures.items() if time > update.frame}
             if self.recording is not None:
                 self.recording.hear(update, None if update.let_go else jpeg)
             if update.let_go:
@@ -232,7 +254,7 @@ class LiveRun:
         now = self.now()
         while self._looked and now - self._looked[0] > COUNTED:
             self._looked.popleft()
-        state = self.session.state(max(time, now - 5.0) if frame is None else time)
+        state = self.session.state(time)
         rest = {
             "faces": [{"id": f.id, "main": f.main, "box": [round(v, 4) for v in f.box], "quality": round(f.quality, 3)} for f in faces],
             "rows": self._rows,

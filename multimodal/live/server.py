@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import importlib.util
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from affectstream.multimodal.live.wire import WireError
 from affectstream.multimodal.report.summary import NOTICE
 
 Proceed = Callable[[Request], Awaitable[Response]]
+LOG = logging.getLogger(__name__)
 PAGES = 8  # that may be open at a time
 BEAT = 0.1  # s
 HEADERS = {
@@ -33,17 +34,9 @@ HEADERS = {
 }
 
 
-@dataclass(eq=False)
-class Pages:
-    """The pages that are open now, and how many ever were."""
-
-    open: set[WebSocket] = field(default_factory=set)
-    ever: int = 0
-
-
 def make_app(stage: Stage, guard: Guard) -> FastAPI:
     """The application that shows what ``stage`` has to whom ``guard`` lets in."""
-    pages = Pages()
+    pages: set[WebSocket] = set()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -53,8 +46,7 @@ def make_app(stage: Stage, guard: Guard) -> FastAPI:
         beat.cancel()
         await asyncio.to_thread(stage.close)
 
-    app = FastAPI(title="affectstream live", description=NOTICE, lifespan=lifespan)
-    app.state.pages = pages
+    app = FastAPI(title="affectstream live", description=NOTICE, lifespan=lifespan, docs_url=None, redoc_url=None)
 
     @app.middleware("http")
     async def guarded(request: Request, proceed: Proceed) -> Response:
@@ -81,17 +73,16 @@ def make_app(stage: Stage, guard: Guard) -> FastAPI:
         await socket.accept()
         try:
             guard.check(socket.headers, socket.query_params.get("token", ""))
-            if len(pages.open) >= PAGES:
+            if len(pages) >= PAGES:
                 raise Refused(f"{PAGES} pages are open already; close one")
         except Refused as reason:
             await socket.close(1008, str(reason)[:120])
             return
-        pages.open.add(socket)
-        pages.ever += 1
+        pages.add(socket)
         try:
             await serve_page(socket, stage)
         finally:
-            pages.open.discard(socket)
+            pages.discard(socket)
 
     charts = chart_files()
 
@@ -112,18 +103,13 @@ async def serve_page(socket: WebSocket, stage: Stage) -> None:
     run.watch(outbox.put)
     sending = asyncio.create_task(_send(socket, outbox))
     try:
-        while True:
-            message = await socket.receive()
-            if message["type"] == "websocket.disconnect":
-                break
+        while (message := await socket.receive())["type"] != "websocket.disconnect":
             said = message.get("text")
             heard: str | bytes = said if said is not None else message.get("bytes") or b""
             await connection.hear(heard)
     except WireError as error:
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(1003, str(error)[:120])
-    except WebSocketDisconnect:
-        pass  # it is gone
     except Exception as error:
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(1011, f"the server failed: {type(error).__name__}: {error}"[:120])
@@ -148,7 +134,10 @@ async def _send(socket: WebSocket, outbox: Outbox) -> None:
 async def _beat(stage: Stage) -> None:
     while True:
         await asyncio.sleep(BEAT)
-        await asyncio.to_thread(stage.beat)
+        try:
+            await asyncio.to_thread(stage.beat)
+        except Exception:
+            LOG.exception("a beat failed; the next may not")
 
 
 def page_folder() -> Path:

@@ -9,8 +9,7 @@ import time as clock
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,9 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from affectstream.encoders.face.encoder import FaceState, Person
 from affectstream.multimodal.agent.state import AffectState
 from affectstream.multimodal.causal import Tick, Unfolding
+from affectstream.multimodal.closing import Closing
 from affectstream.multimodal.live.brain import LiveBrain
 from affectstream.multimodal.live.clock import TickClock
-from affectstream.multimodal.live.sound import RATE, Sound
+from affectstream.multimodal.live.sound import Sound
 from affectstream.multimodal.live.worker import Worker
 from affectstream.multimodal.score import Encoders, open_encoders
 from affectstream.multimodal.types import Chunk, Observation, SignalError
@@ -68,7 +68,7 @@ class _Pushed(NamedTuple):
     at: float
 
 
-class AffectSession:
+class AffectSession(Closing):
     """One person, live.
 
     >>> import numpy as np
@@ -178,14 +178,6 @@ class AffectSession:
         for worker in list(self._workers.values()):
             worker.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _push(self, modality: str, what: Any, begin: float, *, room: int = PIECES) -> None:
         if getattr(self.encoders, modality) in (None, False):
             raise ValueError(f"got {modality}, whose encoder is not open; open it: open_encoders(['{modality}', ...])")
@@ -194,7 +186,7 @@ class AffectSession:
                 raise RuntimeError("the session is closed; begin another")
             self._clock.begin(begin)
             worker = self._workers.get(modality)
-            if worker is None or worker.over:
+            if worker is None:
                 work: dict[str, Callable[[Any], Update]] = {
                     "face": self._see, "speech": self._listen, "eeg": self._sense, "text": self._read
                 }  # fmt: skip
@@ -217,7 +209,7 @@ class AffectSession:
                 self._clock.reach(modality, update.time)
             self._clock.advance(update.time)
             if self._unfolding is None:
-                self._unfolding = Unfolding(subject=self.subject, start=self._clock.first)
+                self._unfolding = Unfolding(subject=self.subject, start=self._clock.first - 1.0)
             self._unfolding.hear(update.rows)
             ticks = self._tick()
         self._tell(replace(update, ticks=ticks, took=clock.monotonic() - pushed.at))
@@ -309,6 +301,3 @@ def _finite(time: float, what: str) -> float:
     if not np.isfinite(time):
         raise ValueError(f"{what} at {time} s; wanted finite seconds")
     return float(time)
-
-
-__all__ = ["RATE", "AffectSession", "SeenFace", "Update"]

@@ -73,7 +73,7 @@ class Film:
         for start, length, text in sorted(said, key=lambda word: word[0] + word[1]):
 
             def say(start: float = start, end: float = start + length, text: str = str(text)) -> None:
-                run.session.push_text(start, end, text)
+                run.said(start, end, text)
 
             yield start + length, say
 
@@ -86,11 +86,12 @@ class Camera:
 
     def __init__(self, number: int) -> None:
         self.number, self.name = number, f"camera {number}"
-        self._device = self._open()
-        if self._device is None:
+        device = self._open()  # to see whether it is there; it is left alone until somebody agrees
+        if device is None:
             raise SignalError(
                 f"camera {number} cannot be opened; wanted one of this computer's; try another number, or --source browser"
             )
+        device.release()
 
     def _open(self) -> Any:
         import cv2
@@ -100,21 +101,22 @@ class Camera:
 
     def play(self, run: LiveRun, over: threading.Event) -> None:
         """Give ``run`` pictures until ``over`` is set; a camera that goes is looked for again."""
+        device = self._open()
         while not over.is_set():
-            there, picture = (False, None) if self._device is None else self._device.read()
+            there, picture = (False, None) if device is None else device.read()
             if there and picture is not None:
                 time = run.now()
                 _shower(run, time, np.ascontiguousarray(picture[..., ::-1]))()
                 continue
-            if self._device is not None:
-                self._device.release()
+            if device is not None:
+                device.release()
                 run.session.end("face")
                 text = f"{self.name} gives no more pictures; it is looked for again"
                 run.say({"type": "notice", "level": "warning", "modality": "face", "text": text})
             over.wait(AGAIN)
-            self._device = self._open()
-        if self._device is not None:
-            self._device.release()
+            device = self._open()
+        if device is not None:
+            device.release()
 
 
 def _perform(part: Iterator[tuple[float, Callable[[], None]]], run: LiveRun, over: threading.Event) -> None:
@@ -132,11 +134,10 @@ def _shower(run: LiveRun, time: float, image: NDArray[np.uint8]) -> Callable[[],
     def show() -> None:
         import cv2
 
-        run.session.push_frame(time, image)
         height, width = image.shape[:2]
         scale = min(1.0, SHOWN / width)
         small = image if scale == 1 else cv2.resize(image, (SHOWN, round(height * scale)), interpolation=cv2.INTER_AREA)
         _, jpeg = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
-        run.shown(time, jpeg.tobytes())
+        run.show(time, jpeg.tobytes(), image)
 
     return show

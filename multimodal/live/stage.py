@@ -1,5 +1,6 @@
 """What a server has to offer: the networks, opened once; a source of pictures; EEG; and the runs that go on now."""
 
+import contextlib
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,13 @@ from affectstream.multimodal.live.sources import Camera, Film
 from affectstream.multimodal.live.wire import VERSION
 from affectstream.multimodal.report.summary import NOTICE
 from affectstream.multimodal.score import Encoders
-from affectstream.multimodal.types import DIMENSIONS
+from affectstream.multimodal.types import DIMENSIONS, SignalError
 
 
 class Stage:
     """``encoders`` and a ``source`` of pictures, None for each page's own camera; recordings go to ``folder``.
 
-    ``eeg`` is a source of EEG that all runs hear; with ``publish`` the state of the oldest run goes out over LSL.
+    ``eeg`` is a source of EEG that all runs hear; with ``publish`` the state of the first page's run goes out over LSL.
     """
 
     def __init__(
@@ -104,9 +105,14 @@ class Stage:
 
     def _hear_eeg(self) -> None:
         assert self.eeg is not None
-        for chunk in self.eeg.chunks():
-            for run in list(self._runs):
-                run.brain_waves(chunk)
+        why = "ended"
+        try:
+            for chunk in self.eeg.chunks():
+                for run in list(self._runs):
+                    with contextlib.suppress(RuntimeError):  # it has just been closed
+                        run.brain_waves(chunk)
+        except SignalError as error:
+            why = f"ended: {error}"
         for run in list(self._runs):
-            text = f"the EEG of {self.eeg.name} ended"
+            text = f"the EEG of {self.eeg.name} {why}"
             run.say({"type": "notice", "level": "warning", "modality": "eeg", "text": text})

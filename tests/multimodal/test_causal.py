@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from affectstream.multimodal.causal import Attention, Unfolding, attend, attended
 from affectstream.multimodal.combine import combine, reach_of
-from affectstream.multimodal.dynamics.noise import SHRUNK
 from affectstream.multimodal.dynamics.simulate import simulate
 from affectstream.multimodal.timeline import grid, read_heard
 from affectstream.multimodal.types import Trace
@@ -24,8 +23,9 @@ def as_they_come(traces: dict[str, Trace]) -> list[tuple[float, Trace]]:
 
 @pytest.mark.parametrize(("seed", "early"), [(0, 0.0), (1, 0.0), (2, 0.4)])
 def test_a_live_run_says_what_causal_scoring_says(seed: int, early: float) -> None:
-    brain = rows("eeg", np.arange(2.0, 18.0, SHRUNK["eeg"]).tolist(), span=4.0)  # at the encoder's own pace
-    traces = simulate(seed, 20.0)[2] | {"eeg": brain}
+    traces = simulate(seed, 20.0)[2]
+    uneven = np.flatnonzero(np.random.default_rng(seed).random(len(traces["eeg"])) < 0.7)
+    traces["eeg"] = traces["eeg"].take(uneven)  # it has gaps
     ahead = {source: early * k for k, source in enumerate(traces)}  # s before it is due that a row is told
     offline = combine(traces, 10.0, causal=True)
     live = Unfolding(start=0.0)

@@ -87,13 +87,12 @@ def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_in_mid_epoch_it_comes_to_the_same_weights(
     ending: signal.Signals, whole: Path, corpus: Path, tmp_path: Path
 ) -> None:
-    run = start(corpus, tmp_path, "--save_every", "0" if ending == signal.SIGKILL else "1000")
+    run = start(corpus, tmp_path, "--save_every", "0" if ending == signal.SIGKILL else "0.5")
     last = tmp_path / "fold-00" / "last.ckpt"
     began = time.monotonic()
     while run.poll() is None and time.monotonic() - began < 120:
         time.sleep(0.02)
-        tried = (tmp_path / "fold-00").exists() and any((tmp_path / "fold-00").iterdir())
-        if last.exists() if ending == signal.SIGKILL else tried:
+        if last.exists():
             time.sleep(0.7)  # some batches later, anywhere between two places
             run.send_signal(ending)
             break

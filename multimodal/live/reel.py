@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 MILLI = Fraction(1, 1000)
 
 
-class Film:
-    """What is to be in the film, in two files of ``folder``: JPEGs and 16-bit mono sound, each with its times in s."""
+class Reel:
+    """What is to be in a film, in two files of ``folder``: JPEGs and 16-bit mono sound, each with its times in s."""
 
     def __init__(self, folder: Path) -> None:
         self._jpegs, self._sound = folder / "pictures.part", folder / "sound.part"
