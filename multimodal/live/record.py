@@ -1,7 +1,8 @@
 """A recording of a live run: the pictures that were looked at and the sound, as they came, and the tables that ``score`` writes.
 
 Pictures are kept as the JPEGs that a page sent, so that ``affectstream score --causal`` of the film sees what the live run saw;
-of a film or a camera of this computer, as they were shown.
+of a film or a camera of this computer, as they were shown. The film counts in milliseconds, so that what is done
+again after some time may be done one picture earlier or later.
 """
 
 import shutil
