@@ -19,8 +19,8 @@ def columns(traces: Mapping[str, Trace]) -> dict[str, NDArray[Any]]:
     """The table's columns by name, rows grouped by source and in order of time.
 
     ``time`` (s) and ``source``; ``valence``, ``arousal``, ``dominance`` in [-1, 1], NaN where nothing was
-    observed; their standard deviations ``valence_sd``...; ``quality`` in [0, 1]; and ``p_<label>``, the
-    probability of each expression, NaN for sources that have none.
+    observed; their standard deviations ``valence_sd``...; ``quality`` in [0, 1]; ``span``, the length (s) of the window
+    around ``time``; and ``p_<label>``, the probability of each expression, NaN for sources that have none.
     """
     kept = {source: trace for source, trace in traces.items() if len(trace)}
     table: dict[str, NDArray[Any]] = {
@@ -31,7 +31,8 @@ def columns(traces: Mapping[str, Trace]) -> dict[str, NDArray[Any]]:
         table[dimension] = np.concatenate([trace.mean[:, d] for trace in kept.values()])
     for d, dimension in enumerate(DIMENSIONS):
         table[f"{dimension}_sd"] = np.concatenate([trace.sd[:, d] for trace in kept.values()])
-    table["quality"] = np.concatenate([trace.quality for trace in kept.values()])
+    for name in ("quality", "span"):
+        table[name] = np.concatenate([getattr(trace, name) for trace in kept.values()])
     for label in dict.fromkeys(name for trace in kept.values() for name in trace.label_names):
         table[f"p_{label}"] = np.concatenate([_probability(trace, label) for trace in kept.values()])
     return table
@@ -66,6 +67,50 @@ def write_table(content: Mapping[str, NDArray[Any]], path: Path, metadata: Mappi
     else:
         table = table.replace_schema_metadata(dict(metadata))
         pyarrow.parquet.write_table(table, path)
+
+
+def read_table(path: Path) -> dict[str, Trace]:
+    """The traces, by source, of a table that :func:`write_table` wrote; to its six decimals.
+
+    Raises ValueError, with what was wanted, for a file that is no such table.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    wanted = "wanted a table of affectstream score, .parquet or .csv"
+    try:
+        table = pyarrow.csv.read_csv(path) if path.suffix == ".csv" else pyarrow.parquet.read_table(path)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise ValueError(f"{path} cannot be read ({str(error).splitlines()[0]}); {wanted}") from error
+    schema = (table.schema.metadata or {}).get(b"schema", AFFECT["schema"].encode()).decode(errors="replace")
+    if schema != AFFECT["schema"]:
+        raise ValueError(f"{path} is of {schema}; wanted {AFFECT['schema']}")
+    needed = {"time", "source", "quality", "span", *DIMENSIONS, *(f"{name}_sd" for name in DIMENSIONS)}
+    if lacking := sorted(needed - set(table.column_names)):
+        raise ValueError(f"{path} has no column {', '.join(lacking)}; {wanted}")
+    sources = np.array(table["source"].cast(pa.string()).to_pylist(), np.str_)
+    try:
+        values = {name: table[name].cast(pa.float64()).to_numpy() for name in table.column_names if name != "source"}
+        return {source: _trace(source, values, sources == source) for source in dict.fromkeys(sources.tolist())}
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise ValueError(f"{path} holds what no trace can ({str(error).splitlines()[0]}); {wanted}") from error
+
+
+def _trace(source: str, values: Mapping[str, NDArray[np.float64]], rows: NDArray[np.bool_]) -> Trace:
+    """The ``rows`` of one ``source``; labels of which it has none are left out."""
+    labels = {name: values[name][rows] for name in values if name.startswith("p_")}
+    labels = {name.removeprefix("p_"): chance for name, chance in labels.items() if not np.isnan(chance).all()}
+    return Trace(
+        source,
+        time=values["time"][rows],
+        mean=np.stack([values[name][rows] for name in DIMENSIONS], 1),
+        variance=np.stack([values[f"{name}_sd"][rows] for name in DIMENSIONS], 1) ** 2,
+        quality=values["quality"][rows],
+        span=values["span"][rows],
+        labels=np.stack(list(labels.values()), 1) if labels else None,
+        label_names=tuple(labels),
+    )
 
 
 def electrode_columns(brain: Brain) -> dict[str, NDArray[Any]]:

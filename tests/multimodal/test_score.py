@@ -93,7 +93,7 @@ def test_two_runs_write_the_same_bytes_and_both_formats_the_same_numbers(tmp_pat
     with (tmp_path / "a" / "six_emotions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == list(table)
-    assert list(table)[:9] == ["time", "source", *DIMENSIONS, *(f"{d}_sd" for d in DIMENSIONS), "quality"]
+    assert list(table)[:10] == ["time", "source", *DIMENSIONS, *(f"{d}_sd" for d in DIMENSIONS), "quality", "span"]
     assert [float(r["valence"]) if r["valence"] else None for r in rows] == table["valence"]
     assert {r["source"] for r in rows if r["p_happiness"]} == {"face/0", "speech"}
     assert {r["source"] for r in rows if r["p_boredom"]} == {"speech"}

@@ -10,6 +10,7 @@ const SURE = 3; // seconds in a row before it is said, and before it is taken ba
 export class Foot {
   /** @type {number[]} */
   #latency = [];
+  #drawn = 0;
   /** @type {number[][]} ms from camera to worker, to the wire, to the answer, to the screen */
   #stages = [];
   #offered = 0;
@@ -22,6 +23,7 @@ export class Foot {
 
   /** A picture's state has been drawn. @param {number} latency ms @param {import("./messages.js").Timing | undefined} timing @param {number} now ms */
   drawn(latency, timing, now) {
+    this.#drawn += 1;
     this.#latency.push(latency);
     if (this.#latency.length > LAST) this.#latency.shift();
     if (!timing) return;
@@ -45,7 +47,7 @@ export class Foot {
     this.#skipped = skipped;
   }
 
-  /** For the tests and for the foot of the page. */
+  /** For the tests, the benchmark and the foot of the page; `drawn` counts pictures, of the last of which `recent` has the ms. */
   get figures() {
     const stage = (/** @type {number} */ k) => quantile(this.#stages.map((row) => row[k]), 0.5);
     return {
@@ -55,6 +57,8 @@ export class Foot {
         n: this.#latency.length,
         stages: { capture: stage(0), encode: stage(1), server: stage(2), draw: stage(3) },
       },
+      drawn: this.#drawn,
+      recent: [...this.#latency],
       rate: this.#rate,
       offered: this.#offeredRate,
       dropped: this.#fromServer + this.#skipped,
