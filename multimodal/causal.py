@@ -129,7 +129,8 @@ class Unfolding:
         self._prior = Prior(self._process.baseline, self._process.sd)
         self._known: dict[str, Trace] = {}
         self._waiting: dict[str, Trace] = {}  # told, and not yet taken in
-        self._ahead: Estimator | None = None  # what is known when these are taken in too
+        self._ahead: Estimator | None = None  # what is known when these are taken in too, ...
+        self._unread: dict[str, Trace] = {}  # ... but for those that were told since it was asked for
 
     def hear(self, observations: Sequence[Trace]) -> None:
         """Take in what one encoder said of one chunk; of several faces the main one."""
@@ -138,16 +139,20 @@ class Unfolding:
         if faces:
             self.attention, main = attend(self.attention, faces)
             told = main | {source: trace for source, trace in told.items() if source not in faces}
+        if not told:
+            return
+        latest = max((_arrival(trace).max() for trace in self._waiting.values()), default=-np.inf)
+        if min(_arrival(trace).min() for trace in told.values()) <= latest + ROUNDING:
+            self._ahead = None  # these change how far those that wait are believed
         for source, trace in told.items():
-            for held in (self._known, self._waiting):
+            for held in (self._known, self._waiting, self._unread):
                 held[source] = Trace.join([held[source], trace]) if source in held else trace
-            self._ahead = None
 
     def tick(self, time: float) -> Tick:
         """Move state, mood and events on to ``time`` (s), never before the last one, and say what is known then."""
         due: dict[str, Trace] = {}
         for source, trace in list(self._waiting.items()):
-            over = trace.time + trace.span / 2 <= time + ROUNDING
+            over = _arrival(trace) <= time + ROUNDING
             if over.all():
                 due[source] = self._waiting.pop(source)
             elif over.any():
@@ -166,8 +171,9 @@ class Unfolding:
         Raises LateError for a time that is forgotten. Asking changes nothing.
         """
         if self._ahead is None:
-            self._ahead = self._tracker.estimator.copy()
-            self._take_in(self._waiting, self._ahead)
+            self._ahead, self._unread = self._tracker.estimator.copy(), dict(self._waiting)
+        self._take_in(self._unread, self._ahead)
+        self._unread = {}
         return self._tracker.state(time, self._ahead)
 
     def _take_in(self, new: Mapping[str, Trace], estimator: Estimator) -> None:
@@ -180,3 +186,8 @@ class Unfolding:
             over[np.flatnonzero(trace.observed)[-1:]] = False  # the next may be reckoned from it
             if over.sum() > len(trace) / 2:
                 self._known[source] = trace.take(np.flatnonzero(~over))
+
+
+def _arrival(trace: Trace) -> NDArray[np.float64]:
+    """When each row (T,) is heard of, s."""
+    return trace.time + trace.span / 2

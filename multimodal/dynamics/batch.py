@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.dynamics.filter import GATE, Posterior
+from affectstream.multimodal.dynamics.filter import GATE, Anchor, Posterior
 from affectstream.multimodal.dynamics.looks import Looks
 from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck, Process
 from affectstream.multimodal.dynamics.scalar import estimate_dimension
@@ -65,15 +65,28 @@ def smooth_beliefs(beliefs: list[Posterior]) -> list[Smoothed]:
         return []
     last = beliefs[-1]
     out = [Smoothed(last.time, last.mean, last.covariance, None)]
-    for belief in reversed(beliefs):
-        past, later = belief.past, out[-1]
-        if past is None or len(out) == len(beliefs):
-            break
-        gain = np.linalg.solve(belief.covariance, past.cross).T
-        covariance = past.covariance + gain @ (later.covariance - belief.covariance) @ gain.T
-        mean = past.mean + gain @ (later.mean - belief.mean)
-        out.append(Smoothed(past.time, mean, (covariance + covariance.T) / 2, gain @ later.covariance))
+    taught = [(belief, belief.past) for belief in beliefs[1:]]
+    chain = [(belief, past) for belief, past in taught[_unbroken(taught) :] if past is not None]
+    if not chain:
+        return out
+    # All that does not depend on what comes later is done for all moments at once.
+    known, mean = (np.stack([getattr(belief, name) for belief, _ in chain]) for name in ("covariance", "mean"))
+    before = [np.stack([getattr(past, name) for _, past in chain]) for name in ("cross", "covariance", "mean")]
+    gains = np.linalg.solve(known, before[0]).swapaxes(1, 2)
+    alone = before[1] - gains @ known @ gains.swapaxes(1, 2)
+    alone = (alone + alone.swapaxes(1, 2)) / 2
+    offsets = before[2] - (gains @ mean[:, :, None])[:, :, 0]
+    for k in reversed(range(len(chain))):
+        later, gain = out[-1], gains[k]
+        ahead = gain @ later.covariance
+        time = chain[k][1].time
+        out.append(Smoothed(time, offsets[k] + gain @ later.mean, alone[k] + ahead @ gain.T, ahead))
     return out[::-1]
+
+
+def _unbroken(taught: list[tuple[Posterior, Anchor | None]]) -> int:
+    """Where the run begins, to the end, of updates that taught something of the moment before."""
+    return next((k + 1 for k in reversed(range(len(taught))) if taught[k][1] is None), 0)
 
 
 def between(
@@ -105,7 +118,7 @@ def _forward(looks: Looks, process: Process, gate: float) -> tuple[list[Posterio
     moments, first = np.unique(looks.time, return_index=True)
     for time, (begin, end) in zip(moments.tolist(), pairwise([*first, len(looks)]), strict=True):
         here = [looks.look(i) for i in range(begin, end)]
-        belief = beliefs[-1].advance(time - beliefs[-1].time) if beliefs else Posterior.rest(process, time)
+        belief = beliefs[-1].until(time) if beliefs else Posterior.rest(process, time)
         surprise[begin:end] = [belief.surprise(look) for look in here]
         beliefs.append(belief.update(here, gate=gate))
     return beliefs, surprise
@@ -119,7 +132,7 @@ def _read(beliefs: list[Posterior], times: NDArray[np.float64], process: Process
     out: list[_Belief] = []
     last = np.searchsorted([b.time for b in beliefs], times, side="right") - 1
     for time, k in zip(times.tolist(), last, strict=True):
-        belief = beliefs[k].advance(time - beliefs[k].time) if k >= 0 else Posterior.rest(process, time)
+        belief = beliefs[k].until(time) if k >= 0 else Posterior.rest(process, time)
         out.append((belief.mean, belief.covariance))
     return out
 

@@ -98,7 +98,7 @@ class Estimator:
     def _replay(self, belief: Posterior, moments: Iterable[tuple[float, tuple[Look, ...]]]) -> list[_Moment]:
         out: list[_Moment] = []
         for time, looks in moments:
-            belief = belief.advance(time - belief.time).update(looks, gate=self.gate)
+            belief = belief.until(time).update(looks, gate=self.gate)
             out.append(_Moment(time, looks, belief))
         return out
 
@@ -113,8 +113,7 @@ class Estimator:
         if not time >= self.oldest:
             raise LateError(f"asked for {time:.3f} s; wanted a time from {self.oldest:.3f} s on")
         k = bisect.bisect_right(self._moments, time, key=lambda moment: moment.time) - 1
-        belief = self._moments[k].belief
-        return belief.advance(time - belief.time)
+        return self._moments[k].belief.until(time)
 
     def smoothed(self, time: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and covariance at ``time`` from the looks after it too: a little late but better (a fixed-lag smoother)."""

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.dynamics.noise import difference
+from affectstream.multimodal.dynamics.noise import Difference, difference
 from affectstream.multimodal.dynamics.process import Process
 
 GATE = 9.0  # squared surprise, in variances, above which an observation is believed less
@@ -64,7 +64,7 @@ class Posterior:
     Valence, arousal, dominance come first, their velocities, if the process has them, after. ``held`` source
     to (3,) is the part of the precision that each source has brought and time has left; ``heard`` what each
     source said last; ``past`` what the last update taught about the moment of the one before, which a
-    smoother goes back by. Changed only by :meth:`advance` and :meth:`update`; each returns a new one. The mean is
+    smoother goes back by. Changed only by :meth:`advance`, :meth:`until` and :meth:`update`; each returns a new one. The mean is
     not clipped: what is reported is, what is integrated must not be.
     """
 
@@ -100,6 +100,13 @@ class Posterior:
 
     def advance(self, dt: float) -> Self:
         """``dt`` >= 0 seconds on, with nothing observed: back towards the baseline, and less sure."""
+        return self._moved(dt, self.time + dt)
+
+    def until(self, time: float) -> Self:
+        """:meth:`advance` to the second ``time`` itself, which ``self.time + dt`` may miss by rounding."""
+        return self._moved(time - self.time, time)
+
+    def _moved(self, dt: float, time: float) -> Self:
         transition, noise = self.process.transition(dt)
         baseline, rest = self.process.stationary()
         mean = baseline + transition @ (self.mean - baseline)
@@ -107,7 +114,7 @@ class Posterior:
         left = _gained(covariance, rest) / np.maximum(_gained(self.covariance, rest), 1e-300)
         return replace(
             self,
-            time=self.time + dt,
+            time=time,
             mean=mean,
             covariance=covariance,
             anchor=self.anchor._replace(cross=transition @ self.anchor.cross),
@@ -122,40 +129,35 @@ class Posterior:
         ``gate`` variances is softened, not dropped: its variance grows until its surprise is the gate's, and
         the next look of its source is compared with the one before it. Each is judged against the belief before any of them.
         """
-        rows: list[NDArray[np.float64]] = []  # what is looked at, as weights on (now, anchor)
-        values: list[float] = []
-        spreads: list[float] = []
+        taken: list[tuple[int, float, float, float]] = []  # dimension, rho, what is seen of x - rho x0, variance
         brought: dict[str, NDArray[np.float64]] = {}
         heard = dict(self.heard)
-        size = len(self.mean)
-        both = np.concatenate([self.mean, self.anchor.mean])
-        joint = np.block([[self.covariance, self.anchor.cross], [self.anchor.cross.T, self.anchor.covariance]])
         for look in _merged(looks):
             z, rho, variance = self._against_last(look)
-            known = np.flatnonzero(np.isfinite(z))
-            row = np.zeros((len(known), 2 * size))
-            row[np.arange(len(known)), known] = 1
-            row[np.arange(len(known)), size + known] = -rho[known]
-            unsure = np.einsum("ij,jk,ik->i", row, joint, row) + variance[known]
-            surprise = (z[known] - row @ both) ** 2 / unsure
+            surprise, unsure = self._judged(z, rho, variance)
             soft = np.maximum(surprise / gate, 1.0)
-            spread = variance[known] + (soft - 1) * unsure
-            rows.append(row)
-            values += z[known].tolist()
-            spreads += spread.tolist()
-            own = np.zeros(3)
-            own[known] = (1 - np.minimum(rho[known], 1)) ** 2 / spread
-            brought[look.source] = own
-            heard[look.source] = self._believed(look, known[soft == 1])
-        if not values:
+            spread = variance + (soft - 1) * unsure
+            known = np.isfinite(z)
+            taken += zip(
+                np.flatnonzero(known).tolist(), *(part[known].tolist() for part in (rho, z, spread)), strict=True
+            )
+            brought[look.source] = np.where(known, (1 - np.minimum(rho, 1)) ** 2 / spread, 0.0)
+            heard[look.source] = self._believed(look, np.flatnonzero(soft == 1))
+        if not taken:
             return self
-        looked, spread = np.concatenate(rows), np.array(spreads)
-        gain = np.linalg.solve(looked @ joint @ looked.T + np.diag(spread), looked @ joint).T
-        moved = both + gain @ (np.array(values) - looked @ both)
-        left = np.eye(2 * size) - gain @ looked  # Joseph form: stays symmetric and positive
-        known = left @ joint @ left.T + (gain * spread) @ gain.T
-        mean, after = moved[:size], known[:size, :size]
-        past = Anchor(self.anchor.time, moved[size:], known[size:, size:], known[:size, size:])
+        size = len(self.mean)
+        both = np.concatenate([self.mean, self.anchor.mean])  # now, and at the last update
+        joint = np.empty((2 * size, 2 * size))
+        joint[:size, :size], joint[:size, size:] = self.covariance, self.anchor.cross
+        joint[size:, :size], joint[size:, size:] = self.anchor.cross.T, self.anchor.covariance
+        for d, rho, z, spread in taken:  # whose errors are independent, so that they may come one by one
+            shared = joint[d] - rho * joint[size + d]
+            gain = shared / (shared[d] - rho * shared[size + d] + spread)
+            both += gain * (z - both[d] + rho * both[size + d])
+            joint -= gain[:, None] * shared
+        joint = (joint + joint.T) / 2
+        mean, after = both[:size], joint[:size, :size]
+        past = Anchor(self.anchor.time, both[size:], joint[size:, size:], joint[:size, size:])
         total = sum(brought.values())
         grown = np.maximum(1 / after.diagonal()[:3] - 1 / self.variance, 0) / np.where(total > 0, total, np.inf)
         held = dict(self.held)
@@ -166,16 +168,20 @@ class Posterior:
 
     def surprise(self, look: Look) -> NDArray[np.float64]:
         """Normalised innovation squared (3,) of ``look`` given its source's last one, NaN where unknown; 1 on average."""
-        z, rho, variance = self._against_last(look)
-        ahead = self.mean[:3] - rho * self.anchor.mean[:3]
+        return self._judged(*self._against_last(look))[0]
+
+    def _judged(
+        self, z: NDArray[np.float64], rho: NDArray[np.float64], variance: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Squared surprise (3,) of ``z``, an observation of x(now) - ``rho`` x(before), and the variance it is measured by."""
         crossed = self.anchor.cross.diagonal()[:3]
         unsure = self.variance - 2 * rho * crossed + rho**2 * self.anchor.covariance.diagonal()[:3] + variance
-        return (z - ahead) ** 2 / unsure
+        return (z - self.mean[:3] + rho * self.anchor.mean[:3]) ** 2 / unsure, unsure
 
-    def _against_last(self, look: Look) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def _against_last(self, look: Look) -> Difference:
         last = self.heard.get(look.source)
         if last is None:
-            return look.mean, np.zeros(3), look.variance
+            return Difference(look.mean, np.zeros(3), look.variance)
         moved = drift(self.process, self.anchor.time - last.time)
         return difference(
             look.mean, look.variance, last.mean, last.variance,

@@ -5,7 +5,9 @@ thousand steps of a millisecond are the same, and nothing depends on a frame rat
 arousal and dominance first; what follows (their velocities) is never observed directly.
 """
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -49,13 +51,24 @@ class OrnsteinUhlenbeck:
     def __post_init__(self) -> None:
         _check_positive(tau=self.tau, sd=self.sd)
 
+    @cached_property
+    def _rest(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        mean, covariance = np.array(self.baseline, np.float64), np.diag(np.square(self.sd))
+        for array in (mean, covariance):
+            array.setflags(write=False)
+        return mean, covariance
+
     def stationary(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return np.array(self.baseline, np.float64), np.diag(np.square(self.sd))
+        return self._rest
 
     def transition(self, dt: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         _check_step(dt)
-        rate = dt / np.array(self.tau)
-        return np.diag(np.exp(-rate)), np.diag(-np.expm1(-2 * rate) * np.square(self.sd))
+        steps = [dt / tau for tau in self.tau]
+        kept, noise = np.zeros((2, 3, 3))
+        for d, (step, sd) in enumerate(zip(steps, self.sd, strict=True)):
+            kept[d, d] = math.exp(-step)
+            noise[d, d] = -math.expm1(-2 * step) * sd * sd
+        return kept, noise
 
 
 @dataclass(frozen=True)

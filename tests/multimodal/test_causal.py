@@ -66,14 +66,21 @@ def test_a_late_answer_is_taken_in_at_its_own_time() -> None:
     assert abs(ours - theirs).max() < abs(before - theirs).max() and abs(ours - theirs).max() < 0.02
 
 
-def test_asking_changes_nothing() -> None:
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.sampled_from(["face/0", "speech", "eeg"]), max_size=25),
+    st.fixed_dictionaries({source: st.floats(0.0, 0.5) for source in ("face/0", "speech", "eeg")}),
+)
+def test_asking_changes_nothing(told: list[str], late: dict[str, float]) -> None:
+    """However rows come, punctual or late, and whether or not they were asked about in between."""
     asked, unasked = Unfolding(), Unfolding()
-    for k in range(30):
+    for k, source in enumerate(told):
+        row = rows(source, [k / 20 - late[source]], span=2.0 if source == "speech" else 0.1)
         for live in (asked, unasked):
-            live.hear([rows("face/0", [k / 10])])
-            if k % 3 == 0:
-                live.tick(max(k - 2, 0) / 10)
-        asked.state(k / 10)
+            live.hear([row])
+            if k % 4 == 0:
+                live.tick(k / 20)
+        asked.state(k / 20)
     assert asked.state(3.0) == unasked.state(3.0)
 
 
