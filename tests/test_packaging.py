@@ -85,7 +85,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("affectstream-*.whl")
     names = {Path(name) for name in zipfile.ZipFile(wheel).namelist()}
     assert {name.parts[0] for name in names} == {"affectstream", wheel.name.split("-py3")[0] + ".dist-info"}
-    kinds = (".py", ".typed", ".yaml", ".onnx", ".json", ".md")
+    kinds = (".py", ".typed", ".yaml", ".onnx", ".json", ".md", ".html", ".js", ".css", ".svg")
     wanted = {
         Path("affectstream") / path.relative_to(ROOT)
         for top in FOLDERS

@@ -14,6 +14,8 @@ from affectstream.encoders.checkpoint import CheckpointError
 from affectstream.multimodal.live.wire import LARGEST
 from affectstream.multimodal.types import SignalError
 
+SWITCH = 0.0005  # s after which a thread lets another go on: a picture's waits several times for one that hears
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
@@ -52,6 +54,7 @@ def _serve(options: argparse.Namespace) -> int:
     listening = _bound(options.host, options.port)
     eeg = None if options.eeg is None else open_eeg(options.eeg)
     stage = Stage(encoders, options.out, source=source, eeg=eeg, publish=options.lsl_out)
+    sys.setswitchinterval(SWITCH)
     with contextlib.suppress(KeyboardInterrupt):  # which uvicorn passes on when all is closed
         return asyncio.run(_until_interrupted(make_app(stage, guard), listening, options, token))
     return 0

@@ -1,5 +1,7 @@
 """One thread a modality: what is pushed waits its turn, and one failure does not stop what comes after."""
 
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -8,6 +10,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 FAILURES = 5  # in succession after which a modality is given up
+PATIENT = 5  # by how much nicer than the others a thread is that nobody waits for
 
 
 class Worker(Generic[Item]):
@@ -15,7 +18,8 @@ class Worker(Generic[Item]):
 
     With ``fresh`` only the newest item waits, and the one it replaces is given to ``let_go``; else :meth:`put` waits
     while ``room`` items do. What ``work`` raises is given to ``failed``, with True if it was the last time: after five in
-    succession the worker takes no more.
+    succession the worker takes no more. A worker that is not ``fresh`` lets others go first where the machine is busy: what it
+    says is of the last seconds, and comes none too late.
     """
 
     def __init__(
@@ -84,6 +88,8 @@ class Worker(Generic[Item]):
             self._thread.join(10)
 
     def _run(self) -> None:
+        if not self._fresh and sys.platform == "linux":  # where threads have a niceness of their own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + PATIENT)
         failures = 0
         while True:
             with self._changed:

@@ -1,3 +1,5 @@
+import os
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -150,6 +152,22 @@ def test_sound_is_never_dropped_and_a_pusher_waits_instead() -> None:
     assert worker.drain(5) and done == list(range(8))
     worker.close()
     assert not worker.put(9)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own here")
+def test_who_is_waited_for_goes_first() -> None:
+    nice: dict[bool, int] = {}
+
+    def work(fresh: bool) -> None:
+        nice[fresh] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    for fresh in (True, False):
+        worker = Worker("test", work, lambda *_: None, room=1, fresh=fresh)
+        worker.put(fresh)
+        assert worker.drain(5)
+        worker.close()
+    assert nice[True] == os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert nice[True] < nice[False] or nice[True] == 19
 
 
 def test_an_encoder_that_raises_is_told_of_and_others_go_on(encoders: Encoders) -> None:
