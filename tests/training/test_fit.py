@@ -33,9 +33,9 @@ from affectstream.encoders.eeg.trunk import Trunk
 from affectstream.encoders.network import Affect
 from affectstream.multimodal.cli import main
 from affectstream.multimodal.montages import EPOC14, MUSE4
-from affectstream.multimodal.training import eeg_data
 from affectstream.multimodal.training.asked import Asked, find_config
-from affectstream.multimodal.training.eeg_data import EEGData, load_windows, rest, trial_entropy
+from affectstream.multimodal.training.eeg import data as eeg_data
+from affectstream.multimodal.training.eeg.data import EEGData, load_windows, rest, trial_entropy
 from affectstream.multimodal.training.losses import affect_loss
 from affectstream.multimodal.training.module import AffectModule
 from affectstream.multimodal.training.samples import Batch, Rows
