@@ -1,4 +1,4 @@
-"""Losses against their definitions, calibration against its promise, and a run that breaks off and goes on."""
+"""FER+ as data to train on, how its faces are varied, and the networks that learn from them."""
 
 import dataclasses
 from pathlib import Path
@@ -8,20 +8,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import nn
 
 from affectstream.datasets.ferplus import FerPlus, derived_vad
 from affectstream.encoders.checkpoint import checkpoint_folder
 from affectstream.encoders.face.crop import TEMPLATE, CropContract
 from affectstream.encoders.face.network import FaceNetwork, Size
-from affectstream.encoders.network import Affect, AffectHead
-from affectstream.multimodal import metrics
 from affectstream.multimodal.terms import TERM_MEAN
-from affectstream.multimodal.training.calibrate import calibrate
 from affectstream.multimodal.training.export import largest_difference
 from affectstream.multimodal.training.face.augment import Augment
 from affectstream.multimodal.training.face.data import FaceData
-from affectstream.multimodal.training.losses import affect_loss, beta_nll, concordance, soft_cross_entropy
 
 RNG = np.random.default_rng(0)
 
@@ -41,55 +36,6 @@ def ferplus_folder(folder: Path, kind: NDArray[np.integer]) -> Path:
             folder / f"ferplus_{split}.npz", image=np.zeros((len(kind), 48, 48), np.uint8), votes=votes, group=group
         )
     return folder
-
-
-def test_concordance_is_the_metric_with_unknown_targets_left_out() -> None:
-    prediction, target = RNG.normal(size=(50, 3)), RNG.normal(size=(50, 3))
-    target[RNG.random((50, 3)) < 0.3] = np.nan
-    got = concordance(torch.from_numpy(prediction), torch.from_numpy(target)).numpy()
-    np.testing.assert_allclose(got, metrics.ccc(prediction, target), atol=1e-6)
-
-
-def test_likelihood_is_torchs_own_for_beta_zero_and_has_the_gradient_of_squared_error_for_one() -> None:
-    mean, target = torch.randn(20, 3, requires_grad=True), torch.randn(20, 3)
-    log_var = torch.randn(20, 3)
-    ours = beta_nll(mean, log_var, target, beta=0.0)
-    theirs = nn.functional.gaussian_nll_loss(mean, target, log_var.exp())
-    assert float(ours.detach()) == pytest.approx(float(theirs.detach()), abs=1e-6)
-    (slope,) = torch.autograd.grad(beta_nll(mean, log_var, target, beta=1.0), mean)
-    torch.testing.assert_close(slope, (mean - target).detach() / mean.numel())
-
-
-def test_cross_entropy_is_torchs_own_and_a_sample_without_labels_does_not_count() -> None:
-    logits, labels = torch.randn(6, 8), torch.rand(6, 8).softmax(1)
-    theirs = nn.functional.cross_entropy(logits, labels)
-    unknown = torch.cat([labels, torch.full((2, 8), torch.nan)])
-    ours = soft_cross_entropy(torch.cat([logits, torch.randn(2, 8)]), unknown)
-    torch.testing.assert_close(ours, theirs)
-
-
-def test_a_batch_without_any_target_has_no_loss_and_no_gradient_of_nan() -> None:
-    network = AffectHead(5, 8)
-    loss = affect_loss(network(torch.randn(4, 5)), torch.full((4, 3), torch.nan), torch.full((4, 8), torch.nan))
-    loss.backward()
-    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
-
-
-def test_calibration_undoes_shrinkage_and_covers_nine_of_ten() -> None:
-    truth = torch.from_numpy(RNG.uniform(-0.8, 0.8, (4000, 3))).float()
-    noisy = torch.atanh((truth + 0.15 * torch.randn(4000, 3)).clamp(-0.95, 0.95))
-    head = AffectHead(4, 0)
-    output = Affect(torch.tanh(0.4 * noisy + 0.1), torch.full((4000, 3), -9.0), None, torch.empty(0))
-    before = concordance(output.mean, truth)
-    calibrate(head, output, truth)
-    mean = torch.tanh(torch.atanh(output.mean) * head.gain + head.bias)
-    assert (concordance(mean, truth) > before + 0.05).all()
-    covered = metrics.coverage(mean.numpy(), (output.log_var + head.widen).exp().numpy(), truth.numpy())
-    np.testing.assert_allclose(covered, 0.9, atol=0.002)
-    once = {name: value.clone() for name, value in head.state_dict().items()}
-    calibrate(head, Affect(mean, output.log_var + head.widen, None, torch.empty(0)), truth)
-    for name in ("gain", "bias", "widen"):
-        torch.testing.assert_close(head.state_dict()[name], once[name], atol=0.01, rtol=0.01)
 
 
 def test_derived_vad_is_the_expected_term() -> None:
