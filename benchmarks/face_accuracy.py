@@ -20,9 +20,9 @@ from affectstream.encoders.checkpoint import checkpoint_folder
 from affectstream.encoders.face.detect import Detector
 from affectstream.encoders.face.encoder import FaceEncoder
 from affectstream.multimodal import metrics
-from affectstream.multimodal.training.face_augment import find_points
-from affectstream.multimodal.training.face_data import framed_crop
-from affectstream.multimodal.training.face_metrics import ferplus_metrics, london_metrics
+from affectstream.multimodal.training.face.augment import find_points
+from affectstream.multimodal.training.face.data import framed_crop
+from affectstream.multimodal.training.face.metrics import ferplus_metrics, london_metrics
 
 PEER = """
 import json, sys

@@ -19,8 +19,8 @@ import torch
 from affectstream.datasets.base import About, Corpus, read_picture
 from affectstream.encoders.face.crop import CropContract
 from affectstream.encoders.face.network import FaceNetwork
-from affectstream.multimodal.training.face_augment import Augment, published, whole_points
-from affectstream.multimodal.training.face_data import Pictures, framed_crop
+from affectstream.multimodal.training.face.augment import Augment, published, whole_points
+from affectstream.multimodal.training.face.data import Pictures, framed_crop
 from affectstream.multimodal.training.losses import affect_loss
 from affectstream.multimodal.training.samples import Order, loader
 

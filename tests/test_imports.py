@@ -76,6 +76,7 @@ MULTIMODAL = "affectstream.multimodal"
 VOCABULARY = tuple(f"affectstream.multimodal.{name}" for name in ("types", "timeline", "metrics", "terms", "montages"))
 ENTRANCES = tuple(f"{MULTIMODAL}.{name}" for name in ("cli", "score", "live", "report", "training"))
 TRAINING = "multimodal/training/*"
+MODALITIES = sorted({file.split("/")[2] for file in FILES if fnmatch(file, "multimodal/training/*/*.py")})
 
 RULES = [
     Rule(
@@ -116,6 +117,21 @@ RULES = [
         "*",
         (f"{MULTIMODAL}.training",),
         but=(TRAINING, "multimodal/cli.py"),
+    ),
+    *(
+        Rule(
+            "a modality is trained without another",
+            f"multimodal/training/{name}/*",
+            tuple(f"{MULTIMODAL}.training.{other}" for other in MODALITIES if other != name),
+        )
+        for name in MODALITIES
+        if name != "fusion"
+    ),
+    Rule(
+        "what modalities share in training knows none of them: a preset names the classes",
+        TRAINING,
+        tuple(f"{MULTIMODAL}.training.{name}" for name in MODALITIES),
+        but=tuple(f"multimodal/training/{name}/*" for name in MODALITIES),
     ),
 ]
 
@@ -202,6 +218,19 @@ def test_the_rules_can_be_broken() -> None:
         ),
         ("multimodal/score.py", "from affectstream.multimodal import cli", "only a command calls the command line"),
         ("multimodal/score.py", "import affectstream.multimodal.training", "training is reached from the command line"),
+        (
+            "multimodal/training/face/data.py",
+            "from affectstream.multimodal.training import text",
+            "a modality is trained without another",
+        ),
+        ("multimodal/training/face/data.py", "import affectstream.multimodal.training.losses", None),
+        ("multimodal/training/face/data.py", "import affectstream.multimodal.training.face.metrics", None),
+        ("multimodal/training/fusion/data.py", "import affectstream.multimodal.training.speech.folds", None),
+        (
+            "multimodal/training/verbs.py",
+            "def f():\n from affectstream.multimodal.training.eeg.data import EEGData",
+            "what modalities share in training knows none of them: a preset names the classes",
+        ),
     ]
     assert {why for _, _, why in cases} == {rule.why for rule in RULES} | {None}
     for file, source, why in cases:

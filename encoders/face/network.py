@@ -4,7 +4,7 @@ Two sizes come from the one class. ``small`` (3 M parameters, 64 px, grey) runs 
 and is what we ship; ``cage`` (31 M, 224 px, RGB) is the published network of CAGE (Wagner et al. 2024, arXiv
 2404.14975), for those who have its training data and a GPU. Its trunk is, number for number, torchvision's
 ``maxvit_t``, so that it can start from that one's weights for ImageNet
-(:mod:`affectstream.multimodal.training.torchvision_weights`).
+(:mod:`affectstream.multimodal.training.face.torchvision_weights`).
 """
 
 from typing import Literal

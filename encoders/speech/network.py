@@ -4,7 +4,7 @@ After PhysioSER (Zhang et al. 2026, arXiv 2602.13259). Known of it: two branches
 convolutions" and a frozen self-supervised model, whose utterance features are aligned by a contrastive projection and
 joined by a shallow attention head that names emotions. Ours, because neither text nor code could be read: all sizes, the
 time axis that is kept up to the pooling, valence, arousal and dominance with a variance beside the classes, and
-the loss (:mod:`affectstream.multimodal.training.speech`).
+the loss (:mod:`affectstream.multimodal.training.speech.member`).
 """
 
 import itertools

@@ -72,6 +72,21 @@ def dreamer(path: Path, subjects: int = 2, seed: int = 0) -> list[dict[str, Any]
     return people
 
 
+def write_short_dreamer(folder: Path) -> Path:
+    """DREAMER as published, of three people, with clips just long enough for a window or two, and 2.5 s of rest."""
+    people = dreamer(folder / "DREAMER.mat", subjects=3)
+    rng = np.random.default_rng(1)
+    for person, high in zip(people, (15, 3, 9), strict=True):  # the commonest of two is not that of the third
+        person["ScoreArousal"] = rng.permutation(np.r_[np.full(high, 4.0), np.full(18 - high, 2.0)])[:, None]
+        person["EEG"] = {
+            "baseline": cells([rng.normal(4200, 20, (320, 14)) for _ in range(18)]),
+            "stimuli": cells([rng.normal(4200, 20, (512 + 117 * (k % 3), 14)) for k in range(18)]),
+        }
+    whole = {"Data": cells(people).T, "EEG_SamplingRate": 128.0}
+    savemat(folder / "DREAMER.mat", {"DREAMER": whole | {"EEG_Electrodes": cells(list(EPOC14)).T}})
+    return folder
+
+
 def cells(values: list[Any]) -> NDArray[np.object_]:
     """A MATLAB column of cells, (n, 1)."""
     column = np.empty((len(values), 1), object)

@@ -13,7 +13,7 @@ from affectstream.encoders.eeg.network import ElectrodeTransformer, Shape
 from affectstream.encoders.eeg.trunk import Trunk
 from affectstream.encoders.network import Affect
 from affectstream.multimodal.montages import EPOC14, MUSE4
-from affectstream.multimodal.training.eeg_export import export_eeg
+from affectstream.multimodal.training.eeg.export import export_eeg
 from affectstream.multimodal.training.export import Card
 from affectstream.multimodal.types import Facts, SignalError
 

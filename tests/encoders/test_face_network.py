@@ -19,7 +19,7 @@ from affectstream.encoders.network import LOG_VAR_RANGE, AffectHead
 from affectstream.encoders.text.features import FEATURES
 from affectstream.encoders.text.network import TextNetwork
 from affectstream.multimodal.training.export import largest_difference, to_onnx
-from affectstream.multimodal.training.torchvision_weights import begin, load_maxvit_t
+from affectstream.multimodal.training.face.torchvision_weights import begin, load_maxvit_t
 
 
 def published(outputs: int, *, dropout: bool = False) -> nn.Module:

@@ -2,12 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from affectstream.encoders.network import Affect
+from affectstream.encoders.network import Affect, AffectHead
 from affectstream.multimodal import metrics
 from affectstream.multimodal.terms import EXPRESSIONS, expected_vad
 from affectstream.multimodal.training.losses import (
@@ -48,6 +49,39 @@ def ratings(batch: int = 12, seed: int = 1) -> Tensor:
 
 def classes(batch: int = 12, count: int = 8, seed: int = 2) -> Tensor:
     return torch.randint(0, count, (batch,), generator=torch.Generator().manual_seed(seed))
+
+
+def test_concordance_is_the_metric_with_unknown_targets_left_out() -> None:
+    rng = np.random.default_rng(0)
+    prediction, target = rng.normal(size=(50, 3)), rng.normal(size=(50, 3))
+    target[rng.random((50, 3)) < 0.3] = np.nan
+    got = concordance(torch.from_numpy(prediction), torch.from_numpy(target)).numpy()
+    np.testing.assert_allclose(got, metrics.ccc(prediction, target), atol=1e-6)
+
+
+def test_likelihood_is_torchs_own_for_beta_zero_and_has_the_gradient_of_squared_error_for_one() -> None:
+    mean, target = torch.randn(20, 3, requires_grad=True), torch.randn(20, 3)
+    log_var = torch.randn(20, 3)
+    ours = beta_nll(mean, log_var, target, beta=0.0)
+    theirs = nn.functional.gaussian_nll_loss(mean, target, log_var.exp())
+    assert float(ours.detach()) == pytest.approx(float(theirs.detach()), abs=1e-6)
+    (slope,) = torch.autograd.grad(beta_nll(mean, log_var, target, beta=1.0), mean)
+    torch.testing.assert_close(slope, (mean - target).detach() / mean.numel())
+
+
+def test_cross_entropy_is_torchs_own_and_a_sample_without_labels_does_not_count() -> None:
+    logits, labels = torch.randn(6, 8), torch.rand(6, 8).softmax(1)
+    theirs = nn.functional.cross_entropy(logits, labels)
+    unknown = torch.cat([labels, torch.full((2, 8), torch.nan)])
+    ours = soft_cross_entropy(torch.cat([logits, torch.randn(2, 8)]), unknown)
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_a_batch_without_any_target_has_no_loss_and_no_gradient_of_nan() -> None:
+    network = AffectHead(5, 8)
+    loss = affect_loss(network(torch.randn(4, 5)), torch.full((4, 3), torch.nan), torch.full((4, 8), torch.nan))
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
 
 
 def test_disagreement_is_the_mean_over_dimensions_that_are_known() -> None:

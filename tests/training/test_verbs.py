@@ -176,7 +176,7 @@ def table(folder: Path, rows: list[dict[str, Any]]) -> Path:
 
 MINE = """
 data:
-  class_path: affectstream.multimodal.training.face_data.FaceData
+  class_path: affectstream.multimodal.training.face.data.FaceData
   init_args: {{corpus: affectstream.datasets.labelled_files.LabelledFiles, root: {root}, framing: whole, split: grouped_kfold,
               parts: 3, learnt: [vad], workers: {workers}}}
 model:
