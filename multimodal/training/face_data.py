@@ -24,7 +24,7 @@ from affectstream.multimodal.training.export import run_card, to_onnx, write_che
 from affectstream.multimodal.training.face_augment import Augment, find_points, published, whole_points
 from affectstream.multimodal.training.samples import Batch, Index, Samples
 from affectstream.multimodal.training.torchvision_weights import begin
-from affectstream.multimodal.training.whole import draft
+from affectstream.multimodal.whole import draft
 from affectstream.multimodal.types import Facts
 
 Framing = Literal["points", "whole"]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from affectstream.multimodal.training.fit_table import NAMES
-from affectstream.multimodal.training.whole import draft
+from affectstream.multimodal.whole import draft
 from affectstream.multimodal.types import DIMENSIONS
 
 BLUE, GREY, RED = "#2f6690", "#8a8a8a", "#b3402e"
