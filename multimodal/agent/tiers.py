@@ -35,13 +35,14 @@ class Note(NamedTuple):
 
 
 def cells(trace: Trace) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Begin and end (T,), ms, of the stretch that each row speaks for: its window, up to halfway to its neighbours.
+    """Begin and end (T,), ms, of the stretch that each row speaks for: its window, and where windows overlap up to halfway.
 
     A row has none (its end is not after its begin) if it shares its millisecond with the next or lies before 0.
     """
+    left, right = trace.time - trace.span / 2, trace.time + trace.span / 2
     between = (trace.time[1:] + trace.time[:-1]) / 2
-    left = np.maximum(trace.time - trace.span / 2, np.concatenate([[-np.inf], between]))
-    right = np.minimum(trace.time + trace.span / 2, np.concatenate([between, [np.inf]]))
+    until, since = np.maximum(between, left[1:]), np.minimum(between, right[:-1])  # the same where windows overlap
+    right[:-1], left[1:] = np.minimum(right[:-1], until), np.maximum(left[1:], since)
     begin, end = (np.floor(1000 * edge + 1e-6).astype(np.int64) for edge in (left, right))
     end = np.maximum(end, np.minimum(begin + 1, np.append(begin[1:], np.iinfo(np.int64).max)))
     return np.maximum(begin, 0), end

@@ -140,7 +140,8 @@ def _convert(job: Job) -> bool:
         return False
     for note in (*recorded.notes, *lost):
         print(f"affectstream convert: {job.source.name}: {note}", file=sys.stderr)
-    parts = [f"{recorded.rows} row{"s" * (recorded.rows != 1)} of {', '.join(recorded.traces)}"]
+    rows = "1 row" if recorded.rows == 1 else f"{recorded.rows} rows"
+    parts = [f"{rows} of {', '.join(recorded.traces)}"]
     parts += [f"{len(found)} {what}" for what in ("events", "words") if (found := getattr(recorded, what))]
     print(f"{job.target}: {'; '.join(parts)}")
     return True
