@@ -88,7 +88,7 @@ def _emotion(trace: Trace, run: Run, attributes: dict[str, str], epoch: int) -> 
         values = trace.mean[rows, d]
         if np.isnan(values[0]):
             continue
-        about[f"{name}-sd"] = _listed(trace.sd[rows, d] / 2, 7)
+        about[f"{name}-sd"] = _listed(np.sqrt(trace.variance[rows, d]) / 2, 7)
         samples = [repr(value) for value in np.clip((values + 1) / 2, 0, 1).round(7).tolist()]
         if run.rate:
             drawn = element("trace", {"freq": f"{run.rate} Hz", "samples": " ".join(samples)})

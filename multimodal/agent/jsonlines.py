@@ -54,7 +54,7 @@ def _rows(trace: Trace) -> Iterator[tuple[float, str]]:
 
 def row_line(trace: Trace, row: int) -> str:
     """One row of ``trace``."""
-    mean, sd = trace.mean[row].tolist(), trace.sd[row].tolist()
+    mean, sd = trace.mean[row].tolist(), np.sqrt(trace.variance[row]).tolist()
     known = np.isfinite(trace.mean[row]).tolist()
     values: dict[str, Any] = {
         "source": trace.source,
