@@ -12,6 +12,10 @@ VERBS = {  # where the verb is done, and a line about it
         "affectstream.multimodal.commands.score:run",
         "score recordings: traces, a state, a summary and a picture",
     ),
+    "convert": (
+        "affectstream.multimodal.commands.convert:run",
+        "make EmotionML, ELAN, JSON Lines or a table of a scored recording",
+    ),
     "live": (
         "affectstream.multimodal.commands.live:run",
         "open a page that shows the state of whoever sits before the camera",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from affectstream.multimodal.eeg.scoring import Brain
+from affectstream.multimodal.report.recorded import events_page
 from affectstream.multimodal.score import Result
 from affectstream.multimodal.types import DIMENSIONS, Trace
 
@@ -36,15 +37,7 @@ def summarise(result: Result) -> dict[str, Any]:
 
 def happened(result: Result) -> dict[str, Any]:
     """The content of ``*.events.json``."""
-    return {
-        "schema": "affect-events/1",
-        "input": result.path.name,
-        "causal": result.causal,
-        "events": [
-            {k: round(v, 4) if isinstance(v, float) else v for k, v in event.to_dict().items()}
-            for event in result.events
-        ],
-    }
+    return events_page(result.path.name, result.events, causal=result.causal)
 
 
 def _found(result: Result) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from affectstream.multimodal.training.whole import draft
+from affectstream.multimodal.whole import draft
 
 COLOURS = {"train_loss": "#8a8a8a", "val_loss": "#2f6690"}
 

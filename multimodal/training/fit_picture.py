@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from affectstream.multimodal.training.fit_table import NAMES
-from affectstream.multimodal.training.whole import draft
 from affectstream.multimodal.types import DIMENSIONS
+from affectstream.multimodal.whole import draft
 
 BLUE, GREY, RED = "#2f6690", "#8a8a8a", "#b3402e"
 SHADES = ("#2f6690", "#c17f24", "#5c8a4a")

@@ -29,7 +29,7 @@ from affectstream.multimodal.training.keeping import LAST, Best, Resume, readabl
 from affectstream.multimodal.training.module import AffectModule, concatenated
 from affectstream.multimodal.training.samples import some_of
 from affectstream.multimodal.training.weights import put_in, read_weights, save_weights
-from affectstream.multimodal.training.whole import save_arrays
+from affectstream.multimodal.whole import save_arrays
 
 ANSWERS = "answers.npz"  # of a fold that is done
 WEIGHTS = "weights.safetensors"

@@ -11,7 +11,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from affectstream.multimodal.training.module import AffectModule
-from affectstream.multimodal.training.whole import draft
+from affectstream.multimodal.whole import draft
 
 LAST = "last.ckpt"  # of a fold that is being trained
 

@@ -16,8 +16,8 @@ from affectstream.multimodal.training.data import Part
 from affectstream.multimodal.training.fit_picture import draw
 from affectstream.multimodal.training.fit_table import LEAKY, lines, results
 from affectstream.multimodal.training.folds import SAY, WEIGHTS, Arrays, answer, chosen, load_network, train_folds
-from affectstream.multimodal.training.whole import draft, write_text
 from affectstream.multimodal.types import DIMENSIONS
+from affectstream.multimodal.whole import draft, write_text
 
 RESULTS = {"test": "results", "val": "validation"}  # names of tables and pictures
 FROM = (

@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from affectstream.multimodal.training.whole import draft
+from affectstream.multimodal.whole import draft
 
 
 def save_weights(network: nn.Module, about: Mapping[str, Any], path: Path) -> None:

@@ -32,8 +32,8 @@ from affectstream.multimodal.training.data import AffectData, Split
 from affectstream.multimodal.training.eeg.export import export_eeg
 from affectstream.multimodal.training.export import run_card
 from affectstream.multimodal.training.samples import Index, Rows
-from affectstream.multimodal.training.whole import save_arrays
 from affectstream.multimodal.types import DIMENSIONS, Facts, SignalError
+from affectstream.multimodal.whole import save_arrays
 
 Corpus = Literal["dreamer", "deap", "seed", "seed4", "faced", "dasps", "eav", "annotated"]
 Learnt = Literal["valence", "arousal", "dominance", "label", "vad"]

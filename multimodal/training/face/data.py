@@ -24,8 +24,8 @@ from affectstream.multimodal.training.export import run_card, to_onnx, write_che
 from affectstream.multimodal.training.face.augment import Augment, find_points, published, whole_points
 from affectstream.multimodal.training.face.torchvision_weights import begin
 from affectstream.multimodal.training.samples import Batch, Index, Samples
-from affectstream.multimodal.training.whole import draft
 from affectstream.multimodal.types import Facts
+from affectstream.multimodal.whole import draft
 
 Framing = Literal["points", "whole"]
 Variation = Literal["camera", "cage", "none"]

@@ -18,8 +18,8 @@ from affectstream.encoders.text.encoder import TextEncoder
 from affectstream.multimodal.fusion.learned import EMOTIONS, six_shares
 from affectstream.multimodal.signals import Media, SignalWarning, probe, read_audio, read_subtitles, read_video
 from affectstream.multimodal.timeline import grid, read_at
-from affectstream.multimodal.training.whole import save_arrays
 from affectstream.multimodal.types import Chunk, Observation, SignalError, Trace
+from affectstream.multimodal.whole import save_arrays
 
 HZ = 2.0  # instants a second
 LOOKS = 5.0  # pictures a second that faces are looked for in
