@@ -46,9 +46,9 @@ EMOTIONS = {
 AGO = ("just now", "some seconds ago", "half a minute or so ago")
 LASTING = ("", "for some seconds", "for half a minute or so")
 SURENESS = ("a rough guess", "fairly sure", "quite sure")
-SUBJECTS = {"face": "the face looks", "voice": "the voice sounds", "words": "the words sound"}
-SUBJECTS |= {"brain waves": "the brain waves look", OTHER: "another source looks"}
-OBJECTS = {
+SHOW = {"face": ("looks", "looked"), "voice": ("sounds", "sounded"), "words": ("sound", "sounded")}
+SHOW |= {"brain waves": ("look", "looked"), OTHER: ("looks", "looked")}
+NAMES = {
     "face": "the face",
     "voice": "the voice",
     "words": "the words",
@@ -127,12 +127,9 @@ def discord_words(discord: tuple[str, str, Dimension] | None, past: bool = False
     higher, lower, dimension = discord
     more = MORE[dimension][1]
     if higher == lower:
-        of = "other sources" if higher == OTHER else OBJECTS[higher]
+        of = "other sources" if higher == OTHER else NAMES[higher]
         return f"two readings of {of} {'differed' if past else 'differ'}: one {'was' if past else 'is'} {more}"
-    subject = SUBJECTS[higher]
-    if past:
-        subject = subject.replace("looks", "looked").replace("look ", "looked ").replace("sounds", "sounded")
-    return f"{subject} {more} than {OBJECTS[lower]}"
+    return f"{NAMES[higher]} {SHOW[higher][past]} {more} than {NAMES[lower]}"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from affectstream.multimodal.terms import EXPRESSIONS, term_posterior
 from affectstream.multimodal.types import DIMENSIONS, Dimension
 
 NOW = 100.0  # s
-USUALLY_DOWN = {"baseline": Vad(valence=-0.4, arousal=-0.2, dominance=0.0)}
+DOWN = Vad(valence=-0.4, arousal=-0.2, dominance=0.0)  # how somebody usually is
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ def situations() -> list[Situation]:
         situation("Not seen for some seconds", 0.4, 0.1, age=7.0, sure=0.5),
         situation("Not seen for too long", 0.4, 0.1, age=12.0),
         Situation("Nobody there", None),
-        situation("Usually rather low, now as ever", -0.45, -0.2, **USUALLY_DOWN),
-        situation("Usually rather low, now nearly neutral", -0.05, 0.0, slope=0.06, **USUALLY_DOWN),
+        situation("Usually rather low, now as ever", -0.45, -0.2, baseline=DOWN),
+        situation("Usually rather low, now nearly neutral", -0.05, 0.0, slope=0.06, baseline=DOWN),
         situation("Upset, as a hint", -0.5, 0.65, strength="hint"),
         situation("Upset, with a suggestion", -0.5, 0.65, strength="suggest"),
         situation("Upset, with numbers", -0.5, 0.65, -0.2, numbers=True),
