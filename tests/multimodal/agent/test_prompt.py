@@ -152,7 +152,7 @@ def test_a_thousand_noisy_states_are_told_in_one_way(k: int) -> None:
 def test_noise_beyond_a_band_changes_it() -> None:
     """The test above could not fail if nothing ever changed."""
     teller = Teller()
-    blocks = [teller.block(situation("", v, 0.0).state) for v in (0.0, 0.12, 0.19, 0.21, 0.12, 0.09)]
+    blocks = [teller.block(situation("", v, 0.0).state) for v in (0.0, 0.16, 0.28, 0.29, 0.16, 0.01)]
     assert len(set(blocks)) == 2 and blocks[2] == blocks[0] and blocks[3] == blocks[4] and blocks[5] == blocks[0]
 
 
@@ -242,14 +242,14 @@ def test_a_discord_in_dominance_needs_dominance() -> None:
 
 
 def test_a_trend_lasts_until_it_is_nearly_none() -> None:
-    teller, state = Teller(), situation("", -0.4, 0.0, slope=-0.1).state
+    teller, state = Teller(), situation("", -0.4, 0.0, slope=-0.2).state
     assert state is not None
 
     def says(trend: str, velocity: float) -> bool:
         course = {"trend": trend, "velocity": Vad(valence=velocity, arousal=0, dominance=0)}
         return "getting more negative" in teller.block(state.model_copy(update=course)).lower()
 
-    course = [("steady", -0.1), ("falling", -0.1), ("steady", -0.05), ("steady", -0.02), ("falling", 0.05)]
+    course = [("steady", -0.2), ("falling", -0.2), ("steady", -0.06), ("steady", -0.05), ("falling", 0.2)]
     assert [says(*now) for now in course] == [False, True, True, False, False]
 
 
