@@ -1,6 +1,6 @@
 """A LangGraph agent that is told how its user comes across, on a scripted chat model, offline.
 
-    pip install langgraph && python examples/agents/langgraph_node.py
+pip install langgraph && python examples/agents/langgraph_node.py
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """An agent of the OpenAI Agents SDK that is told how its user comes across, on a scripted model, offline.
 
-    pip install openai-agents && python examples/agents/openai_agents_filter.py
+pip install openai-agents && python examples/agents/openai_agents_filter.py
 """
 
 import asyncio
