@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from scripted import ANSWERS, SAID, SYSTEM, Given, show, upset
@@ -39,7 +39,7 @@ def talk(read: Callable[[], AffectState | None]) -> list[Given]:
     graph = StateGraph(MessagesState).add_node("answer", answer).add_edge(START, "answer")
     agent = graph.compile(checkpointer=InMemorySaver())
     for said in SAID:
-        agent.invoke({"messages": [("user", said)]}, {"configurable": {"thread_id": "customer"}})
+        agent.invoke({"messages": [HumanMessage(said)]}, {"configurable": {"thread_id": "customer"}})
     return model.calls
 
 

@@ -53,11 +53,12 @@ class ParcelAgent(Agent):
 
 async def talk(read: Callable[[], AffectState | None]) -> list[Given]:
     """Two typed turns of one session; returns what the model was given in each."""
-    async with ScriptedLLM() as model, AgentSession(llm=model) as session:
+    model = ScriptedLLM()
+    async with AgentSession(llm=model) as session:
         await session.start(ParcelAgent(read))
         for said in SAID:
             await session.run(user_input=said)
-        return model.calls
+    return model.calls
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ pip install pipecat-ai && python examples/agents/pipecat_processor.py
 import asyncio
 from collections.abc import Callable
 
-from loguru import logger
+from loguru import logger  # pyright: ignore[reportMissingImports]
 from pipecat.frames.frames import (  # pyright: ignore[reportMissingImports]
     EndFrame,
     Frame,
