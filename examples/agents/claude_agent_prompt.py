@@ -7,7 +7,7 @@ In place of the Messages API there is a little server on this computer, to which
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from tempfile import TemporaryDirectory
@@ -68,15 +68,15 @@ def scripted_api() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         server.shutdown()
 
 
-async def run(options: ClaudeAgentOptions, prompts: Iterable[str]) -> list[dict[str, Any]]:
-    """Claude Code with ``options``, one turn for each prompt; returns the requests that it made of the model."""
+async def run(options: ClaudeAgentOptions, told: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Claude Code with ``options``, and two turns as they are ``told``; returns the requests that it made of the model."""
     with scripted_api() as (address, requests), TemporaryDirectory() as folder:
         options.env |= {"ANTHROPIC_BASE_URL": address, "ANTHROPIC_API_KEY": "scripted", "CLAUDE_CONFIG_DIR": folder}
         options.env |= {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
         options.cwd, options.setting_sources, options.tools = folder, [], []
         async with ClaudeSDKClient(options) as client:
-            for prompt in prompts:
-                await client.query(prompt)
+            for said in SAID:
+                await client.query(told(said))
                 async for _ in client.receive_response():
                     pass
         return requests
@@ -87,7 +87,7 @@ async def talk(read: Callable[[], AffectState | None]) -> list[Given]:
     told = affect_prompt(read, Teller())
     server = create_sdk_mcp_server("person", tools=[affect_tool(read, Teller())])
     options = ClaudeAgentOptions(system_prompt=SYSTEM, mcp_servers={"person": server})
-    return [given(request) for request in await run(options, map(told, SAID))]
+    return [given(request) for request in await run(options, told)]
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -162,7 +163,7 @@ def test_where_claude_code_puts_what_the_hook_says(
         hooks={"UserPromptSubmit": [HookMatcher(hooks=[affect_hook(said.upset, Teller())])]},
         mcp_servers={"person": create_sdk_mcp_server("person", tools=[tool])},
     )
-    (request,) = asyncio.run(example("claude_agent_prompt").run(options, said.SAID[:1]))
+    request = asyncio.run(example("claude_agent_prompt").run(options, lambda said: said))[0]
     assert "mcp__person__affect" in [tool["name"] for tool in request["tools"]]
     assert "user_affect" not in str(request["system"])
     assert [message["role"] for message in request["messages"] if "user_affect" in str(message)] == [role]
@@ -236,6 +237,25 @@ def test_words_alone_move_the_state_and_are_not_in_the_block(
     blocks = [call.messages[-1][1].removesuffix(f"\n\n{words}") for call, words in zip(calls, said.SAID, strict=True)]
     assert all(block.startswith("<user_affect") and "negative" in block and "words" in block for block in blocks)
     assert not any(word in block for block in blocks for word in ("parcel", "phone"))
+
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "agents.md").read_text(encoding="utf-8")
+
+
+def test_the_conversation_of_the_page_is_what_is_printed(
+    example: Callable[[str], ModuleType], said: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said.show(example("plain").talk(lambda _: said.upset()))
+    printed, shown = capsys.readouterr().out, re.findall(r"```text\n(.*?)```", DOCUMENT, re.DOTALL)[0]
+    assert shown.strip() in re.sub(" +\n", "\n", printed)
+
+
+def test_the_lines_of_the_page_are_those_of_the_examples() -> None:
+    pieces = re.findall(r"\(examples/agents/(\w+\.py)\).*?```python\n(.*?)```", DOCUMENT.replace("../", ""), re.DOTALL)
+    assert {name for name, _ in pieces} == {path.name for path in EXAMPLES.glob("*.py")} - {"scripted.py"}
+    for name, piece in pieces:
+        lines = {line.strip() for line in (EXAMPLES / name).read_text(encoding="utf-8").splitlines()}
+        assert not [line for line in piece.splitlines() if line.strip() not in lines], name
 
 
 def test_adapters_load_no_framework() -> None:
