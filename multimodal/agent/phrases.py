@@ -162,11 +162,14 @@ def _change(telling: Telling) -> str:
     parts = []
     if telling.changes:
         first = telling.changes[0]
-        words = listed([(MORE if telling.relative else SIDES)[c.dimension][c.direction > 0] for c in telling.changes])
+        sides = MORE if telling.relative else SIDES
+        changed = {change.dimension: sides[change.dimension][change.direction > 0] for change in telling.changes}
+        shown = [d for d, level in zip(DIMENSIONS, telling.levels, strict=True) if level]
+        words = "so" if list(changed) == shown else listed(list(changed.values()))
         spell = SPELLS[first.dimension][first.direction > 0]
         if first.what == "turned" and not telling.relative:
-            before = SIDES[first.dimension][first.direction < 0]
-            parts.append(f"turned from {before} to {words} {AGO[first.since]}")
+            before, after = SIDES[first.dimension][:: first.direction]
+            parts.append(f"turned from {before} to {after} {AGO[first.since]}")
         elif first.what in ("began", "turned"):
             parts.append(f"has been {words} {LASTING[first.since]}" if first.since else f"turned {words} just now")
         elif first.what == "ended":
@@ -182,20 +185,12 @@ def _change(telling: Telling) -> str:
 
 
 def _mood(telling: Telling) -> str:
-    if not telling.mood:
-        return ""
-    side = f"{MORE['valence'][telling.mood > 0]} than usual" if telling.relative else SIDES["valence"][telling.mood > 0]
-    return f"on the whole {side} over the last minutes"
+    return f"on the whole {SIDES['valence'][telling.mood > 0]} over the last minutes" if telling.mood else ""
 
 
 def _sure(telling: Telling) -> str:
-    by = f"from {listed(telling.sources)}{' alone' if len(telling.sources) == 1 else ''}"
-    parts = [
-        SURENESS[telling.sure],
-        by if telling.sources else "",
-        "nothing new for some seconds" if telling.silent else "",
-    ]
-    return ", ".join(part for part in parts if part)
+    by = f", from {listed(telling.sources)}{' alone' if len(telling.sources) == 1 else ''}" if telling.sources else ""
+    return f"{SURENESS[telling.sure]}{by}{'; nothing new for some seconds' if telling.silent else ''}"
 
 
 def _numbers(telling: Telling) -> str:

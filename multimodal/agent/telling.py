@@ -6,7 +6,7 @@ Words are made of a :class:`Telling` alone (:mod:`.phrases`), so that nothing a 
 from dataclasses import dataclass
 
 from affectstream.multimodal.agent.bands import LEVELS, MARGIN, Bands
-from affectstream.multimodal.agent.state import AffectState, Happening, Vad
+from affectstream.multimodal.agent.state import AffectState, Vad
 from affectstream.multimodal.terms import EXPRESSIONS
 from affectstream.multimodal.types import DIMENSIONS, Dimension
 
@@ -41,7 +41,8 @@ class Telling:
 
     ``levels`` of valence, arousal and dominance from -3 to 3, with dominance 0 where it is not known; ``relative`` if they
     are differences from how the person usually is; ``emotion``, one of ``EXPRESSIONS``, if one is likely; ``trend`` of valence
-    (-1, 0, 1); ``mood``, the level of the slow part of valence; ``sure`` counts :data:`SURE`; ``discord`` is (higher, lower, dimension);
+    (-1, 0, 1); ``mood``, the level of the slow part of valence
+    where its side is another than that of the moment and there is no baseline; ``sure`` counts :data:`SURE`; ``discord`` is (higher, lower, dimension);
     ``tenths`` are (dimension, value in tenths, sd in twentieths), for those who want numbers.
     """
 
@@ -64,7 +65,7 @@ def telling_of(state: AffectState, bands: Bands, baseline: Vad | None = None, nu
     told = DIMENSIONS if known else DIMENSIONS[:2]
     usual = baseline or Vad(valence=0, arousal=0, dominance=0)
     levels = [level_of(bands, d, getattr(state.vad, d) - getattr(usual, d)) if d in told else 0 for d in DIMENSIONS]
-    mood = level_of(bands, "mood", state.mood.valence - usual.valence)
+    mood = level_of(bands, "mood", state.mood.valence) if baseline is None else 0
     return Telling(
         levels=(levels[0], levels[1], levels[2]),
         relative=baseline is not None,
@@ -102,13 +103,6 @@ def source_word(source: str) -> str:
     return SOURCES.get(source.partition("/")[0], OTHER)
 
 
-def strongest(events: list[Happening]) -> Happening | None:
-    """The discord of greatest size among ``events``; None if there is none."""
-    return max(
-        (e for e in events if e.kind == "discord" and len(e.sources) == 2), key=lambda e: e.magnitude, default=None
-    )
-
-
 def _emotion(state: AffectState, bands: Bands) -> str | None:
     """The emotion that is likelier than not; neutral is told by the levels."""
     chances = {name: state.labels.get(name, 0.0) for name in EXPRESSIONS[1:]}
@@ -121,7 +115,9 @@ def _changes(state: AffectState, bands: Bands, levels: dict[Dimension, int]) -> 
     found: list[tuple[float, Change]] = []
     for dimension, level in levels.items():
         side = (level > 0) - (level < 0)
-        for event in reversed([e for e in state.events if e.dimension == dimension and e.kind != "discord"]):
+        for event in reversed(
+            [e for e in state.events if e.dimension == dimension and e.kind != "discord" and e.direction]
+        ):
             begins = event.kind in ("onset", "shift")
             if begins == (event.direction == side):
                 what = {"onset": "began", "shift": "turned", "offset": "ended", "recovery": "recovered"}[event.kind]
@@ -143,7 +139,7 @@ def _trend(state: AffectState, bands: Bands) -> int:
     """Begins with the state's own trend, where its velocity agrees, and holds until that is nearly none or turns."""
     velocity, said = state.velocity.valence, {"rising": 1, "falling": -1, "steady": 0}[state.trend]
     side = 0 if abs(velocity) < STEADY else 1 if velocity > 0 else -1
-    return bands.of("trend", side * (1.0 if side == said else 0.5), (-0.75, 0.75), 0.25) - 1
+    return bands.of("trend", side * (1.0 if side == said else 0.6), (-0.75, 0.75), 0.2) - 1
 
 
 def _sources(state: AffectState, bands: Bands) -> tuple[str, ...]:
@@ -161,7 +157,7 @@ def _sources(state: AffectState, bands: Bands) -> tuple[str, ...]:
 def _discord(state: AffectState, bands: Bands, known: bool) -> tuple[str, str, Dimension] | None:
     """Begins when errors alone hardly explain it and ends with the state's own; the pair is the one it began with."""
     now = state.discord
-    if bands.of("discord", 0.0 if now is None else 1.0 if now.p < STRONG else 0.5, (0.75,), 0.25) == 0 or now is None:
+    if bands.of("discord", 0.0 if now is None else 1.0 if now.p < STRONG else 0.6, (0.75,), 0.2) == 0 or now is None:
         return None
     began = next((e for e in reversed(state.events) if e.kind == "discord" and len(e.sources) == 2), None)
     pair: tuple[str, str, Dimension] = (now.higher, now.lower, now.dimension)
