@@ -239,9 +239,14 @@ def test_the_rules_can_be_broken() -> None:
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DISTRIBUTION = {
+    "agents": "openai-agents",
+    "claude_agent_sdk": "claude-agent-sdk",
     "cv2": "opencv-python-headless",
     "faster_whisper": "faster-whisper",
+    "langchain_core": "langchain-core",
+    "livekit": "livekit-agents",
     "mne_lsl": "mne-lsl",
+    "pipecat": "pipecat-ai",
     "pytorch_lightning": "pytorch-lightning",
     "sklearn": "scikit-learn",
 }
