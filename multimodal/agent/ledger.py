@@ -98,6 +98,8 @@ def told(path: Path) -> Iterator[None]:
                 f"{path} was locked by another process for {PATIENCE:g} s; wanted a turn; call again, or end that process"
             ) from error
         raise AgentError(f"{path} cannot be used ({error}); wanted a file that can be read and written") from error
+    except sqlite3.ProgrammingError as error:
+        raise AgentError(f"{path} was closed ({error}); wanted an open one; open it again") from error
     except sqlite3.DatabaseError as error:
         raise AgentError(f"{path} is damaged ({error}); wanted agents' affect; restore it from a copy") from error
 

@@ -202,6 +202,9 @@ def _advance(
     from scipy.linalg import expm
 
     uneven = [i for i, c in enumerate(characters) if c.lag_falling not in (None, c.lag) and heed[i] > 0]
+    if not uneven:
+        whole = _matrix(characters, d, aims, heed, [True] * len(characters), pull)
+        return np.asarray(expm(whole * dt)) @ state if dt > 0 else state
     while dt > 0:
         law = _matrix(characters, d, aims, heed, [True] * len(characters), pull)
         course = [law @ state, law @ law @ state, law @ law @ law @ state]  # the state's derivatives
