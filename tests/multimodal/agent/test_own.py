@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from affectstream.multimodal.agent.ledger import AgentError
-from affectstream.multimodal.agent.own import AgentAffect, OwnState
+from affectstream.multimodal.agent.own import AgentAffect, OwnState, Rate
 from affectstream.multimodal.agent.own_law import Manner, known_share
 from affectstream.multimodal.agent.replay import replay, verify
 from affectstream.multimodal.agent.state import AffectState, Tracker
@@ -38,8 +38,15 @@ def rate(texts: list[str]) -> NDArray[np.float64]:
     return np.array([[byte / 127.5 - 1 for byte in hashlib.sha256(t.encode()).digest()[:3]] for t in texts])
 
 
-def opened(folder: Path, agent: str = "vera", **settings) -> AgentAffect:
-    return AgentAffect.open(folder / "agents.db", agent, **({"rate": rate} | settings))
+def opened(
+    folder: Path,
+    agent: str = "vera",
+    *,
+    rate: Rate = rate,
+    character: Character | None = None,
+    manner: Manner | None = None,
+) -> AgentAffect:
+    return AgentAffect.open(folder / "agents.db", agent, rate=rate, character=character, manner=manner)
 
 
 def person(value: float, variance: float = 0.001) -> AffectState:
