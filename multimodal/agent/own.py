@@ -13,26 +13,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from affectstream.multimodal.agent.ledger import (
-    AgentError,
-    Kept,
-    Point,
-    append,
-    connect,
-    cut,
-    last_point,
-    point_after,
-    read_agent,
-    told,
-    write_agent,
-    writing,
-)
+from affectstream.multimodal.agent import ledger
+from affectstream.multimodal.agent.ledger import Kept, Point
+from affectstream.multimodal.agent.own_file import AgentError, connect, told, writing
 from affectstream.multimodal.agent.own_law import (
     UNKNOWN,
     Entry,
@@ -44,41 +32,11 @@ from affectstream.multimodal.agent.own_law import (
     plain_character,
     settle,
 )
-from affectstream.multimodal.agent.state import AffectState, Page, Vad
+from affectstream.multimodal.agent.own_page import OwnState, page
+from affectstream.multimodal.agent.state import AffectState, Vad
 from affectstream.multimodal.dynamics.character import Affect, Character
-from affectstream.multimodal.terms import EXPRESSIONS, term_posterior
-from affectstream.multimodal.types import DIMENSIONS
 
-Rate = Callable[
-    [list[str]], NDArray[np.float64]
-]  # texts to valence, arousal, dominance (n, 3), NaN where none is heard
-
-
-class OwnState(Page):
-    """An agent's own affect at ``time`` (s), after ``turn`` utterances.
-
-    ``vad`` and ``mood`` (its slow part, the baseline included) in [-1, 1], ``velocity`` in 1/s; ``label``, the
-    likeliest expression at that point, with its chance ``label_p``.
-    """
-
-    version: Literal["agent-affect/1"] = Field("agent-affect/1", alias="schema")
-    agent: str
-    time: float
-    turn: int = Field(ge=0)
-    vad: Vad
-    velocity: Vad
-    mood: Vad
-    label: str
-    label_p: float = Field(ge=0, le=1)
-
-    def to_json(self) -> str:
-        """The page as JSON, keys as in the schema."""
-        return self.model_dump_json(by_alias=True)
-
-    @classmethod
-    def schema_page(cls) -> dict[str, Any]:
-        """The JSON Schema of agent-affect/1."""
-        return cls.model_json_schema(by_alias=True)
+Rate = Callable[[list[str]], NDArray[np.float64]]  # texts to valence, arousal, dominance (n, 3), NaN where unknown
 
 
 class AgentAffect:
@@ -109,10 +67,10 @@ class AgentAffect:
         own = cls(path, agent, rate)
         try:
             with own._lock, writing(own._file, path):
-                kept = read_agent(own._file, path, agent)
+                kept = ledger.read_agent(own._file, path, agent)
                 if kept is None:
                     new = Kept(character or Character(), manner or Manner(), Point(0, None))
-                    write_agent(own._file, agent, new)
+                    ledger.write_agent(own._file, agent, new)
                 elif character not in (None, kept.character) or manner not in (None, kept.manner):
                     raise ValueError(
                         f"{agent!r} is {kept.character}, {kept.manner}; got {character}, {manner}; leave them out to go on "
@@ -144,7 +102,7 @@ class AgentAffect:
             entry = Entry(time + 0.0, who, rating, heed + 0.0, vad, sd, digest)
             before = kept.character.at_rest(time) if last.affect is None else last.affect
             after = hear(kept.character, kept.manner, before, entry)
-            append(self._file, self.agent, last.turn + 1, entry, after)
+            ledger.append(self._file, self.agent, last.turn + 1, entry, after)
         return page(self.agent, kept.character, last.turn + 1, after)
 
     def state(self, time: float | None = None) -> OwnState:
@@ -173,11 +131,13 @@ class AgentAffect:
                 raise ValueError(
                     f"turns before {before} cannot be cut; wanted a number from {kept.base.turn + 1} to {last.turn + 1}"
                 )
-            point = kept.base if before == kept.base.turn + 1 else point_after(self._file, self.agent, before - 1)
+            point = (
+                kept.base if before == kept.base.turn + 1 else ledger.point_after(self._file, self.agent, before - 1)
+            )
             if point is None:
                 raise AgentError(f"{self.path} is damaged: turn {before - 1} of {self.agent!r} is missing")
-            write_agent(self._file, self.agent, kept._replace(base=point))
-            return cut(self._file, self.agent, before)
+            ledger.write_agent(self._file, self.agent, kept._replace(base=point))
+            return ledger.cut(self._file, self.agent, before)
 
     def snapshot(self) -> dict[str, Any]:
         """Character, manner and state as plain JSON values, without the log; :meth:`restore` goes on with the same bits."""
@@ -209,11 +169,11 @@ class AgentAffect:
         own = cls(path, agent, rate)
         try:
             with own._lock, writing(own._file, path):
-                if read_agent(own._file, path, agent) is not None:
+                if ledger.read_agent(own._file, path, agent) is not None:
                     raise AgentError(
                         f"{path} has an agent {agent!r} already; wanted a file without it; take another path"
                     )
-                write_agent(own._file, agent, kept)
+                ledger.write_agent(own._file, agent, kept)
         except BaseException:
             own.close()
             raise
@@ -230,26 +190,10 @@ class AgentAffect:
         self.close()
 
     def _latest(self) -> tuple[Kept, Point]:
-        kept = read_agent(self._file, self.path, self.agent)
+        kept = ledger.read_agent(self._file, self.path, self.agent)
         if kept is None:
             raise AgentError(f"{self.path} has no agent {self.agent!r} any more; wanted it; open it again")
-        return kept, last_point(self._file, self.agent, kept.base)
-
-
-def page(agent: str, character: Character, turn: int, affect: Affect) -> OwnState:
-    """The page of ``affect`` after ``turn`` turns."""
-    chance = term_posterior(affect.reported)
-    likeliest = int(chance.argmax())
-    return OwnState(
-        agent=agent,
-        time=affect.time,
-        turn=turn,
-        vad=_vad(affect.reported),
-        velocity=_vad(affect.velocity),
-        mood=_vad(np.clip(affect.mood + character.baseline, -1, 1)),
-        label=EXPRESSIONS[likeliest],
-        label_p=float(chance[likeliest]),
-    )  # pyright: ignore[reportCallIssue]
+        return kept, ledger.last_point(self._file, self.agent, kept.base)
 
 
 def _check_time(time: float) -> None:
@@ -267,7 +211,3 @@ def _triple(values: NDArray[np.float64], what: str) -> Triple:
 
 def _values(vad: Vad) -> Triple:
     return vad.valence + 0.0, vad.arousal + 0.0, vad.dominance + 0.0
-
-
-def _vad(values: NDArray[np.float64]) -> Vad:
-    return Vad(**dict(zip(DIMENSIONS, values.tolist(), strict=True)))

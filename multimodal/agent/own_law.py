@@ -27,12 +27,12 @@ HELD = Character(damping=None, settle=math.inf)  # the person, while the agent a
 class Manner:
     """How an agent listens.
 
-    ``dwell`` (s), the time of attention that an utterance is worth; ``heed_user`` and ``heed_own`` in [0, 1], the
+    ``dwell`` (s), the time of attention that an utterance is worth, by default about as long as a sentence takes to be said; ``heed_user`` and ``heed_own`` in [0, 1], the
     confidence in the rating of the other's and of its own words; ``contagion`` (1/s), how fast it goes
     towards the person's state where that is certain.
     """
 
-    dwell: float = 1.0
+    dwell: float = 3.0
     heed_user: float = 1.0
     heed_own: float = 0.5
     contagion: float = 0.2

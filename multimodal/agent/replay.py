@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.agent.ledger import AgentError, connect, names_of, read_agent, read_turns, told
+from affectstream.multimodal.agent.ledger import names_of, read_agent, read_turns
+from affectstream.multimodal.agent.own_file import AgentError, connect, told
 from affectstream.multimodal.agent.own_law import Entry, hear
 from affectstream.multimodal.dynamics.character import Affect
 

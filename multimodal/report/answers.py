@@ -92,7 +92,7 @@ def draw_talk(states: Experiment, talk: Talk, path: Path) -> None:
             )
             axes.set_ylim(-1.05, 1.05)
             axes.set_title(tone.name, loc="left", fontsize=9, pad=14 if axes is grid[0] else 3)
-        grid[1].legend(frameon=False, fontsize=8, ncols=2, loc="lower right")
+        grid[0].legend(*grid[1].get_legend_handles_labels(), frameon=False, fontsize=8, ncols=2, loc="lower right")
         grid[-1].set_xlim(0.5, len(turns) + 0.5)
         grid[-1].set_xlabel("turn")
         figure.supylabel("valence", fontsize=9)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from affectstream.multimodal.agent.answers import SYSTEM, UNTOLD, Answer, ModelError, Talk, talk
 from affectstream.multimodal.agent.bands import Bands
-from affectstream.multimodal.agent.own import OwnState, page
+from affectstream.multimodal.agent.own_page import OwnState, page
 from affectstream.multimodal.agent.own_words import own_block
 from affectstream.multimodal.cli import main
 from affectstream.multimodal.dynamics.character import Affect, Character

@@ -23,9 +23,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from affectstream.multimodal.agent.ledger import AgentError
-from affectstream.multimodal.agent.own import AgentAffect, OwnState, Rate
+from affectstream.multimodal.agent.own import AgentAffect, Rate
+from affectstream.multimodal.agent.own_file import AgentError
 from affectstream.multimodal.agent.own_law import Manner, known_share
+from affectstream.multimodal.agent.own_page import OwnState
 from affectstream.multimodal.agent.replay import replay, verify
 from affectstream.multimodal.agent.state import AffectState, Tracker
 from affectstream.multimodal.dynamics.character import Affect, Character, step, step_together
@@ -73,7 +74,7 @@ def test_one_utterance_a_turn_is_the_characters_course(tmp_path: Path) -> None:
     """A dwell of a turn and no way back in between: the recursion that the 25-turn experiment runs."""
     character = Character(lag=4.0, damping=None, settle=math.inf)
     texts = [f"turn {k}" for k in range(12)]
-    with opened(tmp_path, character=character) as own:
+    with opened(tmp_path, character=character, manner=Manner(dwell=1.0)) as own:
         own.hear(texts[0], 0.0)
         got = [own.hear(text, float(k)).vad for k, text in enumerate(texts[1:], start=1)]
     ratings = np.vstack([np.zeros(3), rate(texts)])
@@ -97,7 +98,7 @@ def test_overnight_the_character_settles_to_its_baseline(tmp_path: Path, damping
 
 
 def test_own_words_are_heeded_as_the_manner_says(tmp_path: Path) -> None:
-    manner = Manner(heed_user=0.9, heed_own=0.0)
+    manner = Manner(dwell=1.0, heed_user=0.9, heed_own=0.0)
     with opened(tmp_path, manner=manner) as own:
         assert own.hear("turn 1", 0.0, "agent").vad.valence == 0.0
         got = own.hear("turn 2", 0.0, "user")
@@ -109,7 +110,7 @@ def test_a_person_pulls_by_what_is_known_of_them(tmp_path: Path) -> None:
     seen = person(0.8)
     sd = np.array([v for _, v in seen.sd])
     vad = np.array([v for _, v in seen.vad])
-    with opened(tmp_path, manner=Manner(contagion=0.5)) as own:
+    with opened(tmp_path, manner=Manner(dwell=1.0, contagion=0.5)) as own:
         near = own.hear("turn 1", 0.0, person=seen)
     weight = 1 - (sd / 0.45) ** 2
     pull = np.zeros((3, 2, 2))
@@ -385,6 +386,15 @@ def test_nothing_acknowledged_is_lost_when_it_is_killed(tmp_path: Path, turns: i
     assert all(a.entry.text_sha256 == b.entry.text_sha256 and a.kept.tobytes() == b.kept.tobytes() for a, b in pairs)
 
 
+def test_the_example_runs_twice_on_one_file(tmp_path: Path) -> None:
+    command = [sys.executable, str(Path(__file__).parents[3] / "examples" / "agents" / "own_affect.py")]
+    for _ in range(2):
+        done = subprocess.run([*command, str(tmp_path / "agents.db")], capture_output=True, text=True, check=True)
+        assert done.stdout.count("<own_affect>") == 5 and "to the bit" in done.stdout
+    assert [r.turn for r in replay(tmp_path / "agents.db", "vera")] == list(range(1, 11))
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -466,7 +476,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_locked_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("affectstream.multimodal.agent.ledger.PATIENCE", 0.05)
+    monkeypatch.setattr("affectstream.multimodal.agent.own_file.PATIENCE", 0.05)
     with opened(tmp_path) as own:
         own.hear("x", 0.0)
         other = sqlite3.connect(tmp_path / "agents.db", isolation_level=None)
