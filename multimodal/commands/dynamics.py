@@ -46,7 +46,7 @@ def run(arguments: list[str]) -> int:
     _show(summary(experiment), experiment)
     if said is not None:
         print("\nthe tone of the answers")
-        _show(tone_summary(said), said.tone)
+        _show(tone_summary(experiment, said), said.tone)
     for file in files:
         print(f"  {file}")
     return 0

@@ -5,8 +5,10 @@ import io
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from affectstream.multimodal.agent.answers import Talk
-from affectstream.multimodal.dynamics.turns import Experiment, verdicts
+from affectstream.multimodal.dynamics.turns import Course, Experiment, verdicts
 from affectstream.multimodal.report.turns import shade, summary
 from affectstream.multimodal.types import DIMENSIONS
 
@@ -23,7 +25,7 @@ def write_talk(states: Experiment, talk: Talk, folder: Path) -> list[Path]:
         draft = Path(part)
         (draft / "answers.csv").write_text(answers_table(talk), encoding="utf-8")
         draw_talk(states, talk, draft / "answers.png")
-        (draft / "answers.md").write_text(talk_page(talk), encoding="utf-8")
+        (draft / "answers.md").write_text(talk_page(states, talk), encoding="utf-8")
         return [path.replace(folder / path.name) for path in sorted(draft.iterdir())]
 
 
@@ -41,14 +43,22 @@ def answers_table(talk: Talk) -> str:
     return out.getvalue()
 
 
-def tone_summary(talk: Talk) -> list[list[str]]:
-    """The table of measures of the tone, its head first, the model that was told nothing second."""
-    return summary(Experiment(talk.tone.turns, talk.tone.ratings, [talk.untold, *talk.tone.courses]))
+def tone_summary(states: Experiment, talk: Talk) -> list[list[str]]:
+    """The table of measures of the tone, its head first, the model that was told nothing second. Its last column is the
+    correlation of the tone's valence with that of the state that was told, "-" where one of them does not change."""
+    rows = summary(Experiment(talk.tone.turns, talk.tone.ratings, [talk.untold, *talk.tone.courses]))
+    follows = [_r(tone, told) for tone, told in zip(talk.tone.courses, states.courses, strict=True)]
+    return [[*row, last] for row, last in zip(rows, ["r with the state", "-", *follows], strict=True)]
 
 
-def talk_page(talk: Talk) -> str:
+def _r(tone: Course, told: Course) -> str:
+    a, b = tone.affect[:, 0], told.affect[:, 0]
+    return f"{np.corrcoef(a, b)[0, 1]:.2f}" if a.std() > 0 and b.std() > 0 else "-"
+
+
+def talk_page(states: Experiment, talk: Talk) -> str:
     """What was done and what it shows, as Markdown."""
-    head, *rows = tone_summary(talk)
+    head, *rows = tone_summary(states, talk)
     lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
     claims = [
         f"| {v.claim} | **{'shown' if v.shown else 'contradicted'}** | {v.because} |" for v in verdicts(talk.tone)

@@ -17,7 +17,7 @@ from affectstream.multimodal.agent.own_words import own_block
 from affectstream.multimodal.cli import main
 from affectstream.multimodal.dynamics.character import Affect, Character
 from affectstream.multimodal.dynamics.turns import Experiment, Turn, replay
-from affectstream.multimodal.report.answers import write_talk
+from affectstream.multimodal.report.answers import tone_summary, write_talk
 
 PHASES = ["opening"] * 3 + ["adversarial"] * 5 + ["reconciliatory"] * 7
 TURNS = [Turn(phase, f"{value}") for phase, value in zip(PHASES, [0.0] * 3 + [-0.7] * 5 + [0.5] * 7, strict=True)]
@@ -115,6 +115,15 @@ def test_the_tone_is_measured_as_the_state_is(experiment: Experiment) -> None:
         assert course.recovers == (stays[0] if stays else None)
     slow = told.tone.courses[1]
     assert told.tone.courses[0].recovers == 1 and slow.recovers is not None and slow.recovers > 1
+
+
+def test_how_far_the_tone_follows_the_state(experiment: Experiment) -> None:
+    head, untold, stateless, *_ = tone_summary(experiment, talked(experiment, obedient)[0])
+    assert head[-1] == "r with the state" and untold[-1] == "-" and float(stateless[-1]) > 0.95
+    flat = tone_summary(experiment, talked(experiment, lambda messages: "0.2")[0])
+    assert [row[-1] for row in flat[1:]] == ["-"] * 7
+    against = tone_summary(experiment, talked(experiment, lambda m: str(-float(obedient(m))))[0])
+    assert float(against[2][-1]) == -float(stateless[-1])
 
 
 def test_three_files_are_written(tmp_path: Path, experiment: Experiment) -> None:
