@@ -53,7 +53,7 @@ def tone_summary(states: Experiment, talk: Talk) -> list[list[str]]:
 
 def _r(tone: Course, told: Course) -> str:
     a, b = tone.affect[:, 0], told.affect[:, 0]
-    return f"{np.corrcoef(a, b)[0, 1]:.2f}" if a.std() > 0 and b.std() > 0 else "-"
+    return f"{np.corrcoef(a, b)[0, 1]:.2f}" if np.ptp(a) > 0 and np.ptp(b) > 0 else "-"
 
 
 def talk_page(states: Experiment, talk: Talk) -> str:
