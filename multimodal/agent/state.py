@@ -24,11 +24,13 @@ STALE = 10.0  # s without a look after which a modality is no longer present
 RECENT = 30.0  # s for which an event is told
 
 
-class _Page(BaseModel):
+class Page(BaseModel):
+    """What cannot be changed and holds nothing but what its schema names."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class Vad(_Page):
+class Vad(Page):
     """Valence, arousal, dominance."""
 
     valence: float
@@ -36,7 +38,7 @@ class Vad(_Page):
     dominance: float
 
 
-class Heard(_Page):
+class Heard(Page):
     """One modality: its ``share`` of what is known in each dimension, 0 to 1; ``age``, seconds since it was heard; and
     whether that is recent (``present``)."""
 
@@ -45,7 +47,7 @@ class Heard(_Page):
     present: bool
 
 
-class Discord(_Page):
+class Discord(Page):
     """Sources that disagree: ``higher`` says more of ``dimension`` than ``lower``, by ``z`` standard deviations; ``p`` is
     the chance of that by their errors alone."""
 
@@ -56,7 +58,7 @@ class Discord(_Page):
     p: float = Field(ge=0, le=1)
 
 
-class Happening(_Page):
+class Happening(Page):
     """One event: see :class:`affectstream.multimodal.dynamics.events.Event`."""
 
     kind: Literal["onset", "offset", "shift", "recovery", "discord"]
@@ -69,7 +71,7 @@ class Happening(_Page):
     sources: list[str]
 
 
-class AffectState(_Page):
+class AffectState(Page):
     """A person's affect at ``time``, as it is estimated; an estimate of what shows, not of what is felt.
 
     ``vad`` in [-1, 1] with standard deviations ``sd``; ``velocity`` in 1/s and ``trend`` (of valence) over the

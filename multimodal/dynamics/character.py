@@ -157,7 +157,8 @@ def step_together(
     confidences: Sequence[float],
     contagion: ArrayLike,
 ) -> list[Affect]:
-    """Several agents at once, each drawn to the others: ``contagion`` (n, n) in 1/s, [i, j] how fast i goes towards j.
+    """Several agents at once, each drawn to the others: ``contagion`` (n, n) in 1/s, [i, j] how fast i goes towards j;
+    (3, n, n) where that differs with the dimension.
 
     To the drift of each is added the sum over j of contagion[i, j] (x_j - x_i) (emotional contagion as a linear coupling).
     All ``affects`` must be of one time.
@@ -168,10 +169,12 @@ def step_together(
         raise ValueError(
             f"affects are of {sorted({a.time for a in affects})} s and go on to {time} s; wanted one time, and none back"
         )
-    if not all(0 <= c <= 1 for c in confidences) or pull.shape != (len(affects),) * 2 or (pull < 0).any():
+    square = (len(affects),) * 2
+    if not all(0 <= c <= 1 for c in confidences) or pull.shape not in (square, (3, *square)) or not (pull >= 0).all():
         raise ValueError(
             f"confidences {list(confidences)}, contagion {pull.tolist()}; wanted values in [0, 1], and (n, n) rates of at least 0"
         )
+    pull = np.broadcast_to(pull, (3, *square))
     moved = [np.empty((3, 3)) for _ in affects]
     for d in range(3):
         aims = [
@@ -180,7 +183,7 @@ def step_together(
         heed = [0.0 if math.isnan(aim) else c for aim, c in zip(aims, confidences, strict=True)]
         aims = [0.0 if math.isnan(aim) else aim for aim in aims]
         state = np.array([part[d] for a in affects for part in (a.value, a.velocity, a.mood)] + [1.0])
-        state = _advance(characters, d, state, time - start, aims, heed, pull)
+        state = _advance(characters, d, state, time - start, aims, heed, pull[d])
         for i, own in enumerate(moved):
             own[:, d] = state[3 * i : 3 * i + 3]
     return [Affect(time, own[0], own[1], own[2]) for own in moved]
@@ -199,6 +202,9 @@ def _advance(
     from scipy.linalg import expm
 
     uneven = [i for i, c in enumerate(characters) if c.lag_falling not in (None, c.lag) and heed[i] > 0]
+    if not uneven:
+        whole = _matrix(characters, d, aims, heed, [True] * len(characters), pull)
+        return np.asarray(expm(whole * dt)) @ state if dt > 0 else state
     while dt > 0:
         law = _matrix(characters, d, aims, heed, [True] * len(characters), pull)
         course = [law @ state, law @ law @ state, law @ law @ law @ state]  # the state's derivatives

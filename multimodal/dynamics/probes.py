@@ -20,7 +20,7 @@ def lag(signal: Values, driver: Values, step: float, *, reach: float = 4.0) -> f
     pairs = [
         (driver[: len(driver) - k], signal[k:]) if k >= 0 else (driver[-k:], signal[: len(signal) + k]) for k in shifts
     ]
-    r = [float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else np.nan for a, b in pairs]
+    r = [float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else np.nan for a, b in pairs]
     if np.isnan(r).all():
         return float("nan")
     best = int(np.nanargmax(r))

@@ -106,26 +106,32 @@ def replay(
         for momentum in MOMENTA:
             character = smoothed_momentum(alpha, momentum, settle=np.inf)
             characters.append((f"second order, momentum {momentum:g}", momentum, character))
-    courses = [_course(name, momentum, c, turns, ratings) for name, momentum, c in characters]
+    courses: list[Course] = []
+    for name, momentum, c in characters:
+        affect, damping = (ratings, None) if c is None else (follow(c, ratings), c.damping)
+        courses.append(course_of(name, momentum, damping, affect, turns, ratings, ratings))
     return Experiment(list(turns), ratings, courses)
 
 
-def _course(
+def course_of(
     name: str,
     momentum: float | None,
-    character: Character | None,
+    damping: float | None,
+    affect: NDArray[np.float64],
     turns: Sequence[Turn],
     ratings: NDArray[np.float64],
+    calm: NDArray[np.float64],
 ) -> Course:
-    affect = ratings if character is None else follow(character, ratings)
+    """What is measured of ``affect`` (n, 3), driven by ``ratings`` (n, 3); it has recovered when it is back at the opening's
+    mean of ``calm`` (n, 3)."""
     valence, driver = affect[:, 0], ratings[:, 0]
     opening = np.array([turn.phase == "opening" for turn in turns])
     after = np.array([turn.phase == "reconciliatory" for turn in turns])
-    back = recovery(valence[after], float(driver[opening].mean()) - TOLERANCE)
+    back = recovery(valence[after], float(calm[opening, 0].mean()) - TOLERANCE)
     return Course(
         name=name,
         momentum=momentum,
-        damping=None if character is None else character.damping,
+        damping=damping,
         affect=affect,
         recovers=None if back is None else back + 1,
         lag=lag(valence, driver, 1.0, reach=8.0),

@@ -3,9 +3,11 @@
 import csv
 import io
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from affectstream.multimodal.dynamics.turns import MOMENTA, PHASES, Course, Experiment, verdicts
+from affectstream.multimodal.dynamics.turns import MOMENTA, PHASES, Course, Experiment, Turn, verdicts
 from affectstream.multimodal.types import DIMENSIONS
 
 SHADES = {"opening": "#f2f2f2", "adversarial": "#f6dcd6", "pause": "#f2f2f2", "reconciliatory": "#d9e8ee"}
@@ -91,13 +93,7 @@ def draw(experiment: Experiment, path: Path) -> None:
     turns = range(1, len(experiment.turns) + 1)
     with plt.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
         figure, axes = plt.subplots(figsize=(11, 5), layout="constrained")
-        for phase in PHASES:
-            at = [k for k, turn in zip(turns, experiment.turns, strict=True) if turn.phase == phase]
-            if at:
-                axes.axvspan(at[0] - 0.5, at[-1] + 0.5, color=SHADES[phase], linewidth=0)
-                axes.text(
-                    (at[0] + at[-1]) / 2, 1.02, phase, ha="center", transform=axes.get_xaxis_transform(), fontsize=9
-                )
+        shade(axes, experiment.turns)
         axes.axhline(0, color="#999999", linewidth=0.7)
         axes.plot(
             turns, experiment.ratings[:, 0], "o", color="#d1495b", markersize=5, label="each turn's rating (stateless)"
@@ -120,6 +116,16 @@ def draw(experiment: Experiment, path: Path) -> None:
         axes.legend(frameon=False, fontsize=9, loc="upper left", ncols=2)
         figure.savefig(path, dpi=130, format="png", metadata={"Software": None})
         plt.close(figure)
+
+
+def shade(axes: Any, turns: Sequence[Turn], *, named: bool = True) -> None:
+    """Shade the phases of ``turns`` on matplotlib's ``axes``, and write their names above."""
+    for phase in PHASES:
+        at = [k for k, turn in enumerate(turns, start=1) if turn.phase == phase]
+        if at:
+            axes.axvspan(at[0] - 0.5, at[-1] + 0.5, color=SHADES[phase], linewidth=0)
+        if at and named:
+            axes.text((at[0] + at[-1]) / 2, 1.02, phase, ha="center", transform=axes.get_xaxis_transform(), fontsize=9)
 
 
 def _row(course: Course) -> list[str]:

@@ -62,6 +62,11 @@ def test_lag_of_something_flat_is_unknown(signal: Array, driver: Array) -> None:
     assert math.isnan(probes.lag(signal, driver, 0.1))
 
 
+def test_lag_of_a_constant_whose_mean_is_rounded_is_unknown() -> None:
+    assert np.full(25, 0.2).std() > 0
+    assert math.isnan(probes.lag(np.full(25, 0.2), np.sin(np.arange(25)), 1.0))
+
+
 def test_lag_of_few_samples_is_a_number() -> None:
     assert probes.lag(np.array([0.0, 0.0, 1.0, 0.0]), np.array([0.0, 1.0, 0.0, 0.0]), 1.0) == pytest.approx(
         1.0, abs=0.5
