@@ -39,8 +39,8 @@ from affectstream.multimodal.training.eeg_data import EEGData, load_windows, res
 from affectstream.multimodal.training.losses import affect_loss
 from affectstream.multimodal.training.module import AffectModule
 from affectstream.multimodal.training.samples import Batch, Rows
-from affectstream.multimodal.whole import draft, write_text
 from affectstream.multimodal.types import SignalError
+from affectstream.multimodal.whole import draft, write_text
 
 _spec = importlib.util.spec_from_file_location("eeg_files", Path(__file__).parents[1] / "datasets" / "eeg_files.py")
 assert _spec is not None and _spec.loader is not None
