@@ -11,7 +11,6 @@ from xml.sax.saxutils import escape, quoteattr
 LARGEST = 64 * 2**20  # bytes of a document that is read
 MOST = 1_000_000  # elements of one
 DEEPEST = 32  # elements inside one another
-_BLOCK = 2**16
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NUMBERS = re.compile(r"[0-9eE+.\s-]*", re.ASCII)
@@ -23,8 +22,10 @@ def read_xml(path: Path) -> Element:
     Raises ValueError for a file that is not XML, has a document type (and so may have entities), or is larger or deeper than
     any document that is meant; OSError if it cannot be read.
     """
-    if (size := path.stat().st_size) > LARGEST:
-        raise ValueError(f"{path} has {size / 2**20:.0f} MiB; wanted at most {LARGEST >> 20}; cut it into parts")
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"{path} is larger than {LARGEST >> 20} MiB; wanted a document of less; cut it into parts")
     parser = expat.ParserCreate(namespace_separator="}")
     parser.buffer_text = True
     builder, depth, count = TreeBuilder(), 0, 0
@@ -48,10 +49,7 @@ def read_xml(path: Path) -> Element:
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = builder.data
     try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                parser.Parse(block, False)
-        parser.Parse(b"", True)
+        parser.Parse(content, True)  # at once: in blocks, a long attribute would be begun anew with each
     except (expat.ExpatError, LookupError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as XML: {error}") from error
     return builder.close()

@@ -46,7 +46,7 @@ class Recorded:
         if labelled := [source for source, trace in self.traces.items() if trace.labels is not None]:
             said.append(f"labels are not written to {where}: those of {', '.join(labelled)}")
         if quality:
-            said.append(f"quality is not written to {where}: nor the windows that overlap")
+            said.append(f"quality and windows are not written to {where}: a value holds for its stretch")
         silent = {source: int((~trace.observed).sum()) for source, trace in self.traces.items()}
         if unobserved and any(silent.values()):
             count = ", ".join(f"{rows} of {source}" for source, rows in silent.items() if rows)

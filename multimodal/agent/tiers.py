@@ -15,6 +15,7 @@ from affectstream.multimodal.types import DIMENSIONS, Trace
 PRECISION = 0.05  # by which the mean and the standard deviation of a row may differ from what its annotation says
 DWELL = 2.0  # s over which a label is taken
 _ROUNDING = 0.005  # of two decimals, part of the precision
+_LEAST = 0.00102  # s that a row speaks for, so that it has a millisecond of its own
 _TOUCH = 2  # ms between windows that are taken to touch
 
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
@@ -37,14 +38,14 @@ class Note(NamedTuple):
 def cells(trace: Trace) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Begin and end (T,), ms, of the stretch that each row speaks for: its window, and where windows overlap up to halfway.
 
-    A row has none (its end is not after its begin) if it shares its millisecond with the next or lies before 0.
+    A row has none (its end is not after its begin) if it lies before 0 or shares its millisecond with another.
     """
-    left, right = trace.time - trace.span / 2, trace.time + trace.span / 2
+    half = np.maximum(trace.span / 2, _LEAST / 2)
+    left, right = trace.time - half, trace.time + half
     between = (trace.time[1:] + trace.time[:-1]) / 2
     until, since = np.maximum(between, left[1:]), np.minimum(between, right[:-1])  # the same where windows overlap
     right[:-1], left[1:] = np.minimum(right[:-1], until), np.maximum(left[1:], since)
     begin, end = (np.floor(1000 * edge + 1e-6).astype(np.int64) for edge in (left, right))
-    end = np.maximum(end, np.minimum(begin + 1, np.append(begin[1:], np.iinfo(np.int64).max)))
     return np.maximum(begin, 0), end
 
 

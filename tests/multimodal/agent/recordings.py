@@ -63,7 +63,7 @@ def recordings(draw: st.DrawFn, *, apart: float = 0.0, labels: bool = False) -> 
     }
     first = traces[sources[0]]
     if not first.observed.any():
-        traces[sources[0]] = draw_trace(sources[0], 3, 5)
+        traces[sources[0]] = draw_trace(sources[0], 3, 5, labels=labels)
     events = tuple(
         draw(st.lists(st.sampled_from(EVENTS), unique=True).map(lambda few: [e for e in EVENTS if e in few]))
     )

@@ -90,7 +90,7 @@ def test_a_person_reads_steps_labels_and_events(tmp_path: Path) -> None:
     assert tiers["events"] == [(1250, 1500, "onset of low valence (0.412, p 0.938)")]
     assert tiers["words"] == [(400, 1200, "Fine & well")]
     assert 'RELATIVE_MEDIA_URL="./talk.mp4"' in (tmp_path / "a.eaf").read_text()
-    assert any("quality is not written" in note for note in lost)
+    assert any("quality and windows are not written" in note for note in lost)
 
 
 def test_ten_minutes_are_some_thousand_annotations_and_some_dozen_labels() -> None:

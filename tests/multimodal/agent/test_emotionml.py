@@ -252,7 +252,7 @@ def test_what_is_too_large_or_too_deep_or_no_document_is_refused(
         with pytest.raises(ValueError, match=said):
             read_text(tmp_path, text)
     monkeypatch.setattr(documents, "LARGEST", 10)
-    with pytest.raises(ValueError, match="wanted at most"):
+    with pytest.raises(ValueError, match="is larger than"):
         read_text(tmp_path, document(""))
 
 
