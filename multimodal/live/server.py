@@ -13,12 +13,12 @@ from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from affectstream.multimodal.agent.notice import NOTICE
 from affectstream.multimodal.agent.state import AffectState
 from affectstream.multimodal.live.connection import Connection, Outbox
 from affectstream.multimodal.live.guard import Guard, Refused
 from affectstream.multimodal.live.stage import Stage
 from affectstream.multimodal.live.wire import WireError
-from affectstream.multimodal.report.summary import NOTICE
 
 Proceed = Callable[[Request], Awaitable[Response]]
 LOG = logging.getLogger(__name__)

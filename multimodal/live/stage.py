@@ -5,11 +5,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from affectstream.multimodal.agent.notice import NOTICE
 from affectstream.multimodal.live.eeg_sources import EEGSource
 from affectstream.multimodal.live.run import LiveRun
 from affectstream.multimodal.live.sources import Camera, Film
 from affectstream.multimodal.live.wire import VERSION
-from affectstream.multimodal.report.summary import NOTICE
 from affectstream.multimodal.score import Encoders
 from affectstream.multimodal.types import DIMENSIONS, SignalError
 
