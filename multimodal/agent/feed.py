@@ -9,12 +9,13 @@ import math
 import threading
 import time as clock
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 import numpy as np
 
+from affectstream.multimodal.agent.prompt import Teller
 from affectstream.multimodal.agent.state import AffectState, Happening, Vad
 from affectstream.multimodal.closing import Closing
 from affectstream.multimodal.timeline import ROUNDING, TICK
@@ -24,11 +25,13 @@ KEPT = 600.0  # s that are remembered
 
 
 class Told(NamedTuple):
-    """One state as it was told: its ``number``, from 1 in its session, its ``time`` (s) and its ``page`` of JSON."""
+    """One state as it was told: its ``number``, from 1 in its session, its ``time`` (s), its ``page`` of JSON, and in ``words``
+    (:class:`affectstream.multimodal.agent.prompt.Teller`)."""
 
     number: int
     time: float
     page: str
+    words: str
 
 
 class Session(NamedTuple):
@@ -41,8 +44,7 @@ class Session(NamedTuple):
 class Feed(Closing):
     """The states of one session after another, at most ten a second, each encoded once for all who read it.
 
-    ``source`` says in words where they come from. ``baseline`` is what the reader takes for this person's usual affect, None for
-    that of anybody; it changes how a state is told, not what is estimated. Any thread may call.
+    ``source`` says in words where they come from. Any thread may call.
     """
 
     def __init__(self, source: str = "nothing") -> None:
@@ -70,7 +72,7 @@ class Feed(Closing):
                 raise RuntimeError("a state before a session; call begin first")
             number = self._told[-1].number + 1 if self._told else 1
             self._tick = tick
-            self._told.append(Told(number, state.time, state.to_json()))
+            self._told.append(Told(number, state.time, state.to_json(), self._teller.block(state)))
             self._rows.append(_row(state))
             for event in state.events:
                 self._happened.setdefault((event.kind, event.dimension, event.direction, event.found), event)
@@ -81,13 +83,32 @@ class Feed(Closing):
                 del self._happened[next(iter(self._happened))]
         self._tell()
 
-    def amend(self, states: Iterable[AffectState]) -> None:
-        """Let :meth:`trace` say from now on what ``states`` do of moments told already; what was told stays as it was."""
+    @property
+    def baseline(self) -> Vad | None:
+        """What a reader takes for this person's usual affect, None for that of anybody."""
+        return self._teller.baseline
+
+    def set_baseline(self, usual: Vad | None) -> None:
+        """From now on words tell the difference from ``usual``; what is estimated stays as it is.
+
+        Raises ValueError for values beyond [-1, 1].
+        """
+        teller = Teller(baseline=usual)
         with self._lock:
-            for state in states:
-                at = bisect.bisect_left(self._rows, state.time, key=itemgetter(0))
-                if at < len(self._rows) and self._rows[at][0] == state.time:
-                    self._rows[at] = _row(state)
+            self._teller = teller
+            if self._told:
+                last = self._told[-1]
+                words = teller.block(AffectState.model_validate_json(last.page))
+                self._told[-1] = last._replace(words=words)
+
+    def amend(self, known: Trace) -> None:
+        """Let :meth:`trace` say from now on what is ``known`` by now of moments told already; what was told stays as it was."""
+        columns = (known.time, *known.mean.T, *known.variance.T, known.quality)
+        with self._lock:
+            for row in zip(*(column.tolist() for column in columns), strict=True):
+                at = bisect.bisect_left(self._rows, row[0], key=itemgetter(0))
+                if at < len(self._rows) and self._rows[at][0] == row[0]:
+                    self._rows[at] = row
 
     def look(self) -> tuple[Session, Told | None]:
         """The session, and the latest state of it as it was told, None before the first."""
@@ -159,7 +180,7 @@ class Feed(Closing):
     def _forget(self, opened: float | None, source: str) -> None:
         self._session = Session(opened, source)
         self._zero = math.nan if opened is None else clock.monotonic() - (clock.time() - opened)
-        self.baseline: Vad | None = None
+        self._teller = Teller()
         self._tick = 0
         self._told: deque[Told] = deque()
         self._rows: deque[tuple[float, ...]] = deque()  # time, mean (3), variance (3), confidence; one for each told

@@ -1,0 +1,228 @@
+"""The state over HTTP: asked for, or subscribed to as Server-Sent Events or over a WebSocket.
+
+A subscriber is told that there is something new and takes the latest: one that is slow misses states and is never behind by more
+than what is on its way in the network's buffers.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, HTTPException, Query, WebSocket, WebSocketDisconnect
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from affectstream.multimodal.agent.feed import KEPT, Feed, Session, Told
+from affectstream.multimodal.agent.pages import (
+    LONGEST,
+    Baseline,
+    HearText,
+    History,
+    Snapshot,
+    bounds,
+    history,
+    settle,
+    snapshot,
+    turn,
+)
+from affectstream.multimodal.agent.state import Vad
+from affectstream.multimodal.agent.turn import TurnSummary
+from affectstream.multimodal.closing import Closing
+
+HEARTBEAT = 15.0  # s without news after which a stream says that it lives
+SUBSCRIBERS = 1000  # at a time
+
+Seconds = Annotated[float, Query(gt=0, le=KEPT, allow_inf_nan=False)]
+Moment = Annotated[float | None, Query(allow_inf_nan=False, description="seconds of the session")]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class BaselineAsked(_Asked):
+    """Just one of: the last ``seconds``, whose mean is taken; values; or ``clear``."""
+
+    seconds: float | None = Field(None, gt=0, le=KEPT, allow_inf_nan=False)
+    vad: Vad | None = None
+    clear: bool = False
+
+
+class Said(_Asked):
+    """What the person said from ``start`` to ``end`` s of the session, by default in the last ``seconds``."""
+
+    text: str = Field(min_length=1, max_length=LONGEST)
+    start: float | None = Field(None, allow_inf_nan=False)
+    end: float | None = Field(None, allow_inf_nan=False)
+    seconds: float = Field(2.0, gt=0, le=KEPT, allow_inf_nan=False)
+
+
+def routes(feed: Feed, hear_text: HearText | None = None) -> APIRouter:
+    """The routes that tell what ``feed`` holds; ``hear_text`` takes in what the person said, and may wait until it is heard."""
+    router = APIRouter(tags=["agent"])
+
+    @router.get("/state", response_model_by_alias=True)
+    async def state() -> Snapshot:
+        """The state now, and its words for a prompt."""
+        return snapshot(feed)
+
+    @router.get("/history", response_model_by_alias=True)
+    async def past(seconds: Seconds = 60.0, most: Annotated[int, Query(ge=1, le=6000)] = 600) -> History:
+        """The last `seconds` in at most `most` rows. Nothing is kept for more than ten minutes, or once the session is over."""
+        return history(feed, seconds, most)
+
+    @router.get("/turn", response_model_by_alias=True)
+    async def summary(start: Moment = None, end: Moment = None, seconds: Seconds = 10.0) -> TurnSummary:
+        """What showed from `start` to `end`, by default in the last `seconds`."""
+        return _refusing(lambda: turn(feed, *bounds(feed, start, end, seconds)))
+
+    @router.post("/baseline", response_model_by_alias=True)
+    async def baseline(asked: BaselineAsked) -> Baseline:
+        """Take a person's usual affect for what the words compare with. What is estimated stays as it is."""
+        return _refusing(lambda: settle(feed, asked.seconds, asked.vad, clear=asked.clear))
+
+    @router.post("/said", response_model_by_alias=True)
+    async def said(words: Annotated[Said, Body()]) -> Snapshot:
+        """Let what the person said be heard; answers with the state that is known then."""
+        if hear_text is None:
+            raise HTTPException(409, "words are not heard here; start with --modalities text, or --source text")
+        try:
+            begin, over = bounds(feed, words.start, words.end, words.seconds)
+            await asyncio.to_thread(hear_text, words.text, begin, over)
+        except ValueError as error:
+            raise HTTPException(409, str(error)) from error
+        return snapshot(feed)
+
+    @router.get("/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+    async def stream(
+        seconds: Annotated[float, Query(ge=0, le=KEPT, allow_inf_nan=False)] = 0.0,
+        last_event_id: Annotated[str | None, Header(max_length=100)] = None,
+    ) -> StreamingResponse:
+        """Every state as it comes, as Server-Sent Events, beginning with those of the last `seconds`.
+
+        `event: state` has a state of affect-state/1, `event: session` the session, when another begins. Whoever comes back with `Last-Event-ID`
+        gets what was missed, as far as it is kept; whoever is slow gets the latest.
+        """
+        if feed.subscribers >= SUBSCRIBERS:
+            raise HTTPException(503, f"{SUBSCRIBERS} subscribe already; wait until one leaves")
+        return StreamingResponse(_events(feed, last_event_id or "", seconds), media_type="text/event-stream")
+
+    @router.websocket("/agent")
+    async def agent(socket: WebSocket) -> None:
+        await socket.accept()
+        if feed.subscribers >= SUBSCRIBERS:
+            await socket.close(1013, f"{SUBSCRIBERS} subscribe already; wait until one leaves")
+            return
+        sending = asyncio.create_task(_send(feed, socket))
+        try:
+            while (await socket.receive())["type"] != "websocket.disconnect":
+                pass  # it has nothing to say
+        finally:
+            sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sending
+
+    return router
+
+
+async def news(feed: Feed, *, after: str = "", seconds: float = 0.0) -> AsyncGenerator[Session | Told | None, None]:
+    """The session, then its states as they come: of those that came while the last was taken only the latest.
+
+    Begins after the one whose :func:`event_id` is ``after``, or with those of the last ``seconds``. None says that there was no news for
+    :data:`HEARTBEAT` s. Ends when the feed is closed.
+    """
+    with _Listening(feed) as listening:
+        known: Session | None = None
+        last = 0
+        while not feed.closed:
+            listening.new.clear()
+            session, told = feed.look()
+            if session != known:
+                known, last = session, 0 if told is None else told.number
+                yield session
+                for missed in _missed(feed, session, told, after, seconds):
+                    last = missed.number
+                    yield missed
+                after, seconds = "", 0.0
+            elif told is not None and told.number > last:
+                last = told.number
+                yield told
+            elif not await listening.wait(HEARTBEAT):
+                yield None
+
+
+def event_id(session: Session, told: Told) -> str:
+    """What a stream calls ``told``, the same for all who listen."""
+    return f"{_key(session)}-{told.number}"
+
+
+class _Listening(Closing):
+    """``new`` is set, in the event loop that made this, whenever ``feed`` has something new."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.new = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._leave = feed.subscribe(self._told)
+
+    def _told(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self.new.set)
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for something new, at most ``seconds``; whether it came."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.new.wait()
+        except TimeoutError:
+            return False
+
+    def close(self) -> None:
+        self._leave()
+
+
+async def _events(feed: Feed, after: str, seconds: float) -> AsyncIterator[bytes]:
+    session = Session(None, "")
+    async with contextlib.aclosing(news(feed, after=after, seconds=seconds)) as coming:
+        async for one in coming:
+            if one is None:
+                yield b": still here\n\n"
+            elif isinstance(one, Session):
+                session = one
+                yield f"event: session\ndata: {_page(one)}\n\n".encode()
+            else:
+                yield f"id: {event_id(session, one)}\nevent: state\ndata: {one.page}\n\n".encode()
+
+
+async def _send(feed: Feed, socket: WebSocket) -> None:
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+        async with contextlib.aclosing(news(feed)) as coming:
+            async for one in coming:
+                if one is not None:
+                    await socket.send_text(_page(one) if isinstance(one, Session) else one.page)
+        await socket.close(1001, "the server ends")
+
+
+def _missed(feed: Feed, session: Session, told: Told | None, after: str, seconds: float) -> list[Told]:
+    key, _, number = after.rpartition("-")
+    if told is None:
+        return []
+    if key == _key(session) and number.isascii() and number.isdecimal() and len(number) < 12:
+        return feed.told(after=int(number))
+    return feed.told(since=told.time - seconds) if seconds > 0 else [told]
+
+
+def _key(session: Session) -> str:
+    return "" if session.opened is None else str(round(session.opened * 1000))
+
+
+def _page(session: Session) -> str:
+    return json.dumps({"schema": "affect-session/1", "opened": session.opened, "source": session.source})
+
+
+def _refusing(answer: Callable[[], Any]) -> Any:
+    try:
+        return answer()
+    except ValueError as error:
+        raise HTTPException(409, str(error)) from error
