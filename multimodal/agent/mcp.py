@@ -116,6 +116,7 @@ def make_mcp(feed: Feed, hear_text: HearText | None = None) -> "MCPServer[Any]":
                 raise ValueError("words are not heard here; leave text out")
             if text is not None and hear_text is not None:
                 await asyncio.to_thread(hear_text, text, begin, over)
+                over = bounds(feed, start, end, seconds)[1]  # the turn ends when its words are heard
             return turn(feed, begin, over)
         except (ValueError, SignalError) as error:
             raise ToolError(str(error)) from error

@@ -11,6 +11,7 @@ from affectstream.multimodal.agent.feed import KEPT, Feed, thinned
 from affectstream.multimodal.agent.notice import NOTICE
 from affectstream.multimodal.agent.state import STALE, AffectState, Happening, Vad
 from affectstream.multimodal.agent.turn import TurnSummary, summarise_turn
+from affectstream.multimodal.timeline import ROUNDING
 from affectstream.multimodal.types import DIMENSIONS, Trace
 
 HearText = Callable[
@@ -68,13 +69,10 @@ def snapshot(feed: Feed) -> Snapshot:
 
 def history(feed: Feed, seconds: float, most: int) -> History:
     """The last ``seconds`` of ``feed`` in at most ``most`` rows."""
-    session, told = feed.look()
-    end = math.inf if told is None else told.time
-    trace = feed.trace(end - seconds, end)
+    session = feed.look()[0]
+    trace, begin = _last(feed, seconds)
     table = np.column_stack([trace.time, trace.mean, trace.sd, trace.quality])[thinned(len(trace), most)]
-    return History(
-        opened=session.opened, rows=table.round(3).tolist(), happenings=feed.happenings(end - seconds, math.inf)
-    )  # pyright: ignore[reportCallIssue]
+    return History(opened=session.opened, rows=table.round(3).tolist(), happenings=feed.happenings(begin, math.inf))  # pyright: ignore[reportCallIssue]
 
 
 def bounds(feed: Feed, start: float | None, end: float | None, seconds: float) -> tuple[float, float]:
@@ -111,13 +109,15 @@ def settle(feed: Feed, seconds: float | None = None, vad: Vad | None = None, *, 
 
 
 def _mean(feed: Feed, seconds: float) -> Vad:
-    told = feed.look()[1]
-    trace = (
-        Trace("state", time=[], mean=[], variance=[], quality=[])
-        if told is None
-        else feed.trace(told.time - seconds, told.time)
-    )
+    trace, _ = _last(feed, seconds)
     if not trace.quality.sum() > 0:
         raise ValueError(f"nothing was seen in the last {seconds:g} s; wait until something is, or give values")
     mean = np.average(trace.mean, axis=0, weights=trace.quality)
     return Vad(**dict(zip(DIMENSIONS, mean.round(3).tolist(), strict=True)))
+
+
+def _last(feed: Feed, seconds: float) -> tuple[Trace, float]:
+    """The last ``seconds`` of what was told, and when they begin."""
+    told = feed.look()[1]
+    begin = math.inf if told is None else told.time - seconds - ROUNDING
+    return feed.trace(begin, math.inf), begin

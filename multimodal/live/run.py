@@ -34,7 +34,7 @@ GUIDED = 0.5  # s between two messages of the calibration
 LATE = 2.0  # s after which a page's picture is not looked at any more
 SILENT = 0.2  # s without a picture after which the state is told anyway
 COUNTED = 2.0  # s over which pictures a second are counted
-WORDS = 5.0  # s to wait for words to be heard
+WORDS = 30.0  # s to wait for words to be heard
 REMEMBERED = HORIZON - 1.0  # s for which it can be said what is known of a moment by now
 
 
