@@ -94,14 +94,14 @@ def put_in(messages: Sequence[Message], block: str, *, tag: str = TAG) -> list[M
     for content of another form.
 
     >>> put_in([{"role": "user", "content": "hello"}], '<mood note="estimate, may be wrong">Seems sad.</mood>')
-    [{'role': 'user', 'content': '<mood note="estimate, may be wrong">Seems sad.</mood>\n\nhello'}]
+    [{'role': 'user', 'content': '<mood note="estimate, may be wrong">Seems sad.</mood>\\n\\nhello'}]
     """
     if block:
         made = re.fullmatch(rf'<([A-Za-z][\w-]*) note="{NOTE}">[^<>]*</\1>', block, re.ASCII)
         if made is None:
             raise ValueError(f"block is {block[:60]!r}; wanted what Teller.block gave")
         tag = made[1]
-    at = max((k for k, message in enumerate(messages) if message["role"] == "user"), default=None)
+    at = max((k for k, message in enumerate(messages) if message.get("role") == "user"), default=None)
     if at is None:
         if block:
             raise ValueError(f"none of {len(messages)} messages is the user's; wanted one to put the block into")

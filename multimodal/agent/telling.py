@@ -6,7 +6,7 @@ Words are made of a :class:`Telling` alone (:mod:`.phrases`), so that nothing a 
 from dataclasses import dataclass
 
 from affectstream.multimodal.agent.bands import LEVELS, MARGIN, Bands
-from affectstream.multimodal.agent.state import AffectState, Happening, Vad
+from affectstream.multimodal.agent.state import AffectState, Vad
 from affectstream.multimodal.terms import EXPRESSIONS
 from affectstream.multimodal.types import DIMENSIONS, Dimension
 
@@ -100,13 +100,6 @@ def source_word(source: str) -> str:
     ('face', 'another source')
     """
     return SOURCES.get(source.partition("/")[0], OTHER)
-
-
-def strongest(events: list[Happening]) -> Happening | None:
-    """The discord of greatest size among ``events``; None if there is none."""
-    return max(
-        (e for e in events if e.kind == "discord" and len(e.sources) == 2), key=lambda e: e.magnitude, default=None
-    )
 
 
 def _emotion(state: AffectState, bands: Bands) -> str | None:
