@@ -26,6 +26,7 @@ from affectstream.multimodal.agent.turn import TurnSummary
 from affectstream.multimodal.combine import combine
 from affectstream.multimodal.dynamics.simulate import simulate
 from affectstream.multimodal.live.replay import Replay, Written
+from affectstream.multimodal.live.session import AffectSession
 from affectstream.multimodal.live.stage import Stage
 from affectstream.multimodal.report.table import AFFECT, columns, read_table, write_table
 from affectstream.multimodal.score import Encoders, open_encoders
@@ -37,13 +38,17 @@ NOTHING = Encoders(None, None, None)
 
 @pytest.fixture(scope="module")
 def encoders() -> Encoders:
-    return open_encoders(["text"])
+    opened = open_encoders(["text"])
+    with AffectSession(opened) as session:  # what is slow the first time is over
+        session.push_text(0.0, 1.0, "Hello.")
+        session.drain()
+    return opened
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty seconds of everything, scored causally."""
-    traces = {f"{source}/0" if source == "face" else source: trace for source, trace in simulate(3, 20.0)[2].items()}
+    """Ten seconds of everything, scored causally."""
+    traces = {f"{source}/0" if source == "face" else source: trace for source, trace in simulate(3, 10.0)[2].items()}
     traces = {
         source: Trace(source, time=t.time, mean=t.mean, variance=t.variance, quality=t.quality, span=t.span)
         for source, t in traces.items()
@@ -69,7 +74,7 @@ def ask(host: str, path: str, body: Any = None, **headers: str) -> tuple[int, An
     data = None if body is None else json.dumps(body).encode()
     request = Request(f"http://{host}{path}", data, headers | {"Content-Type": "application/json"})
     try:
-        with urlopen(request, timeout=20) as answer:
+        with urlopen(request, timeout=60) as answer:
             return answer.status, json.loads(answer.read())
     except HTTPError as error:
         text = error.read().decode()
@@ -81,7 +86,7 @@ def ask(host: str, path: str, body: Any = None, **headers: str) -> tuple[int, An
 @contextlib.contextmanager
 def streamed(host: str, path: str = "/stream", **headers: str) -> Iterator[Iterator[dict[str, str]]]:
     """The events of a stream, each with its fields."""
-    with urlopen(Request(f"http://{host}{path}", headers=headers), timeout=20) as answer:
+    with urlopen(Request(f"http://{host}{path}", headers=headers), timeout=60) as answer:
 
         def events() -> Iterator[dict[str, str]]:
             event: dict[str, str] = {}
