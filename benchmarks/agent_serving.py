@@ -108,13 +108,13 @@ def serve_floor(port: int) -> None:
         if scope["type"] == "lifespan" or scope["path"] == "/mcp":
             await beneath(scope, receive, send)
             return
-        stream = scope["path"] == "/stream"
-        kind = b"text/event-stream" if stream else b"application/json"
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
-        if not stream:
+        if scope["path"] != "/stream":
             page = json.dumps({"cpu": time.process_time()}) if scope["path"] == "/measured" else padding
+            head = [(b"content-type", b"application/json"), (b"content-length", str(len(page)).encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": head})
             await send({"type": "http.response.body", "body": page.encode()})
             return
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
         while True:
             wait = 1 / RATE - time.time() % (1 / RATE)
             await asyncio.sleep(wait)
@@ -220,7 +220,9 @@ async def subscribed(port: int, count: int, seconds: float, *, sockets: bool) ->
         listen_to_socket(port, lags, until) if sockets and k % 2 else listen_to_events(port, lags, until)
         for k in range(count)
     ]
-    *_, gone = await asyncio.gather(*listening, come_and_go(port, until) if sockets else asyncio.sleep(0, 0))
+    going = asyncio.create_task(come_and_go(port, until)) if sockets else None
+    await asyncio.gather(*listening)
+    gone = 0 if going is None else await going
     return lags, gone
 
 
@@ -360,6 +362,10 @@ def main() -> None:
     print(f"99th percentile of lag: {np.percentile(lags, 99) / np.percentile(floor, 99):.2f} of the floor's")
     print(
         f"memory: {before['kilobytes'] / 1024:.1f} MiB, {options.seconds:g} s later {after['kilobytes'] / 1024:.1f} MiB"
+    )
+    used = 100 * (after["cpu"] - before["cpu"]) / options.seconds
+    print(
+        f"the server used {used:.0f} % of a core, {used * 1e4 * options.seconds / len(lags):.0f} us a state that was read"
     )
     print(f"{gone} came and went; {left['subscribers']:g} subscribe at the end")
     print(f"the slow one found {count} of {asked:.0f} states, and was then {age * 1000:.0f} ms behind")

@@ -6,15 +6,15 @@ than what is on its way in the network's buffers.
 
 import asyncio
 import contextlib
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, HTTPException, Query, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from affectstream.multimodal.agent.feed import KEPT, Feed, Session, Told
+from affectstream.multimodal.agent.feed import KEPT, Feed, Session
+from affectstream.multimodal.agent.news import Listeners, event_id, news, session_page
 from affectstream.multimodal.agent.pages import (
     LONGEST,
     Baseline,
@@ -29,9 +29,7 @@ from affectstream.multimodal.agent.pages import (
 )
 from affectstream.multimodal.agent.state import Vad
 from affectstream.multimodal.agent.turn import TurnSummary
-from affectstream.multimodal.closing import Closing
 
-HEARTBEAT = 15.0  # s without news after which a stream says that it lives
 SUBSCRIBERS = 1000  # at a time
 
 Seconds = Annotated[float, Query(gt=0, le=KEPT, allow_inf_nan=False)]
@@ -62,6 +60,7 @@ class Said(_Asked):
 def routes(feed: Feed, hear_text: HearText | None = None) -> APIRouter:
     """The routes that tell what ``feed`` holds; ``hear_text`` takes in what the person said, and may wait until it is heard."""
     router = APIRouter(tags=["agent"])
+    listeners = Listeners(feed)
 
     @router.get("/state", response_model_by_alias=True)
     async def state() -> Snapshot:
@@ -105,17 +104,17 @@ def routes(feed: Feed, hear_text: HearText | None = None) -> APIRouter:
         `event: state` has a state of affect-state/1, `event: session` the session, when another begins. Whoever comes back with `Last-Event-ID`
         gets what was missed, as far as it is kept; whoever is slow gets the latest.
         """
-        if feed.subscribers >= SUBSCRIBERS:
+        if len(listeners) >= SUBSCRIBERS:
             raise HTTPException(503, f"{SUBSCRIBERS} subscribe already; wait until one leaves")
-        return StreamingResponse(_events(feed, last_event_id or "", seconds), media_type="text/event-stream")
+        return StreamingResponse(_events(listeners, last_event_id or "", seconds), media_type="text/event-stream")
 
     @router.websocket("/agent")
     async def agent(socket: WebSocket) -> None:
         await socket.accept()
-        if feed.subscribers >= SUBSCRIBERS:
+        if len(listeners) >= SUBSCRIBERS:
             await socket.close(1013, f"{SUBSCRIBERS} subscribe already; wait until one leaves")
             return
-        sending = asyncio.create_task(_send(feed, socket))
+        sending = asyncio.create_task(_send(listeners, socket))
         try:
             while (await socket.receive())["type"] != "websocket.disconnect":
                 pass  # it has nothing to say
@@ -127,98 +126,26 @@ def routes(feed: Feed, hear_text: HearText | None = None) -> APIRouter:
     return router
 
 
-async def news(feed: Feed, *, after: str = "", seconds: float = 0.0) -> AsyncGenerator[Session | Told | None, None]:
-    """The session, then its states as they come: of those that came while the last was taken only the latest.
-
-    Begins after the one whose :func:`event_id` is ``after``, or with those of the last ``seconds``. None says that there was no news for
-    :data:`HEARTBEAT` s. Ends when the feed is closed.
-    """
-    with _Listening(feed) as listening:
-        known: Session | None = None
-        last = 0
-        while not feed.closed:
-            listening.new.clear()
-            session, told = feed.look()
-            if session != known:
-                known, last = session, 0 if told is None else told.number
-                yield session
-                for missed in _missed(feed, session, told, after, seconds):
-                    last = missed.number
-                    yield missed
-                after, seconds = "", 0.0
-            elif told is not None and told.number > last:
-                last = told.number
-                yield told
-            elif not await listening.wait(HEARTBEAT):
-                yield None
-
-
-def event_id(session: Session, told: Told) -> str:
-    """What a stream calls ``told``, the same for all who listen."""
-    return f"{_key(session)}-{told.number}"
-
-
-class _Listening(Closing):
-    """``new`` is set, in the event loop that made this, whenever ``feed`` has something new."""
-
-    def __init__(self, feed: Feed) -> None:
-        self.new = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._leave = feed.subscribe(self._told)
-
-    def _told(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self.new.set)
-
-    async def wait(self, seconds: float) -> bool:
-        """Wait for something new, at most ``seconds``; whether it came."""
-        try:
-            async with asyncio.timeout(seconds):
-                return await self.new.wait()
-        except TimeoutError:
-            return False
-
-    def close(self) -> None:
-        self._leave()
-
-
-async def _events(feed: Feed, after: str, seconds: float) -> AsyncIterator[bytes]:
+async def _events(listeners: Listeners, after: str, seconds: float) -> AsyncIterator[bytes]:
     session = Session(None, "")
-    async with contextlib.aclosing(news(feed, after=after, seconds=seconds)) as coming:
+    async with contextlib.aclosing(news(listeners, after=after, seconds=seconds)) as coming:
         async for one in coming:
             if one is None:
                 yield b": still here\n\n"
             elif isinstance(one, Session):
                 session = one
-                yield f"event: session\ndata: {_page(one)}\n\n".encode()
+                yield f"event: session\ndata: {session_page(one)}\n\n".encode()
             else:
                 yield f"id: {event_id(session, one)}\nevent: state\ndata: {one.page}\n\n".encode()
 
 
-async def _send(feed: Feed, socket: WebSocket) -> None:
+async def _send(listeners: Listeners, socket: WebSocket) -> None:
     with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-        async with contextlib.aclosing(news(feed)) as coming:
+        async with contextlib.aclosing(news(listeners)) as coming:
             async for one in coming:
                 if one is not None:
-                    await socket.send_text(_page(one) if isinstance(one, Session) else one.page)
+                    await socket.send_text(session_page(one) if isinstance(one, Session) else one.page)
         await socket.close(1001, "the server ends")
-
-
-def _missed(feed: Feed, session: Session, told: Told | None, after: str, seconds: float) -> list[Told]:
-    key, _, number = after.rpartition("-")
-    if told is None:
-        return []
-    if key == _key(session) and number.isascii() and number.isdecimal() and len(number) < 12:
-        return feed.told(after=int(number))
-    return feed.told(since=told.time - seconds) if seconds > 0 else [told]
-
-
-def _key(session: Session) -> str:
-    return "" if session.opened is None else str(round(session.opened * 1000))
-
-
-def _page(session: Session) -> str:
-    return json.dumps({"schema": "affect-session/1", "opened": session.opened, "source": session.source})
 
 
 def _refusing(answer: Callable[[], Any]) -> Any:

@@ -17,6 +17,7 @@ import pytest
 from serving import Client, serving
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from affectstream.multimodal.agent.feed import KEPT, Feed
 from affectstream.multimodal.agent.follow import Follower
@@ -217,9 +218,9 @@ def test_pages_of_others_are_turned_away(host: str) -> None:
         assert status == 403 and "a page of https://example.org" in why
         assert ask(host, path, Host="rebound.example.org")[0] == 403
     with (
-        connect(f"ws://{host}/agent", origin="https://example.org") as client,
+        connect(f"ws://{host}/agent", origin=Origin("https://example.org")) as client,
         pytest.raises(ConnectionClosed, match="a page of"),
-    ):  # pyright: ignore[reportArgumentType]
+    ):
         client.recv(timeout=10)
 
 
