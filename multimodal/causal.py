@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from affectstream.multimodal.agent.state import AffectState, Tracker
 from affectstream.multimodal.dynamics.estimator import HORIZON, Estimator, add_in_order
 from affectstream.multimodal.dynamics.events import Disagreement, Event
+from affectstream.multimodal.dynamics.filter import Posterior
 from affectstream.multimodal.dynamics.looks import Looks, looks_of
 from affectstream.multimodal.dynamics.process import OrnsteinUhlenbeck
 from affectstream.multimodal.fusion.discord import Discord
@@ -123,10 +124,10 @@ class Unfolding:
     """
 
     def __init__(self, *, subject: str = "user", start: float = 0.0) -> None:
-        self._process = OrnsteinUhlenbeck()
-        self._tracker = Tracker(subject=subject, process=self._process, start=start)
+        self.process = OrnsteinUhlenbeck()
+        self._tracker = Tracker(subject=subject, process=self.process, start=start)
         self.attention = Attention()
-        self._prior = Prior(self._process.baseline, self._process.sd)
+        self._prior = Prior(self.process.baseline, self.process.sd)
         self._known: dict[str, Trace] = {}
         self._waiting: dict[str, Trace] = {}  # told, and not yet taken in
         self._ahead: Estimator | None = None  # what is known when these are taken in too, ...
@@ -170,14 +171,21 @@ class Unfolding:
 
         Raises LateError for a time that is forgotten. Asking changes nothing.
         """
+        return self._tracker.state(time, self._knowing())
+
+    def belief(self, time: float) -> Posterior:
+        """What is known by now of ``time`` (s) from all looks up to then; raises LateError for a time that is forgotten."""
+        return self._knowing().at(time)
+
+    def _knowing(self) -> Estimator:
         if self._ahead is None:
             self._ahead, self._unread = self._tracker.estimator.copy(), dict(self._waiting)
         self._take_in(self._unread, self._ahead)
         self._unread = {}
-        return self._tracker.state(time, self._ahead)
+        return self._ahead
 
     def _take_in(self, new: Mapping[str, Trace], estimator: Estimator) -> None:
-        add_in_order(estimator, causal_looks(new, self._known, self._prior, self._process))
+        add_in_order(estimator, causal_looks(new, self._known, self._prior, self.process))
 
     def _forget(self, time: float) -> None:
         """Let go of rows that can no longer matter, now and then."""

@@ -20,6 +20,11 @@ VERBS = {  # where the verb is done, and a line about it
         "affectstream.multimodal.commands.live:run",
         "open a page that shows the state of whoever sits before the camera",
     ),
+    "serve": ("affectstream.multimodal.commands.serve:run", "tell agents the state over HTTP, as it happens"),
+    "mcp": (
+        "affectstream.multimodal.commands.mcp:run",
+        "tell agents the state as a server of the Model Context Protocol",
+    ),
     "calibrate": (
         "affectstream.multimodal.commands.calibrate:run",
         "learn a person's EEG from rated stretches of a recording",

@@ -30,7 +30,9 @@ class Guard:
         from as Origin. And a name elsewhere that was pointed at this computer is no name of ours (DNS rebinding).
         """
         if self.token and not hmac.compare_digest(token.encode(), self.token.encode()):
-            raise Refused("wrong or missing token; open the address that `affectstream live` printed")
+            raise Refused(
+                "wrong or missing token; open the address that was printed, or send it as Authorization: Bearer"
+            )
         host = headers.get("host", "")
         name = urlsplit(f"//{host}").hostname or ""
         if not self.token and not is_loopback(name):
@@ -50,6 +52,16 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def token_of(headers: Mapping[str, str], query: Mapping[str, str]) -> str:
+    """The token that a call brings: as ``Authorization: Bearer``, or in its address, as ``token``.
+
+    >>> token_of({"authorization": "Bearer secret"}, {}), token_of({}, {"token": "secret"}), token_of({}, {})
+    ('secret', 'secret', '')
+    """
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else query.get("token", "")
 
 
 class Allowance:

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from affectstream.multimodal.agent.feed import Feed
 from affectstream.multimodal.agent.state import Happening
+from affectstream.multimodal.dynamics.estimator import HORIZON
 from affectstream.multimodal.live.brain import LiveBrain
 from affectstream.multimodal.live.eeg_sources import EEGSource
 from affectstream.multimodal.live.guide import Guide
@@ -32,13 +34,15 @@ GUIDED = 0.5  # s between two messages of the calibration
 LATE = 2.0  # s after which a page's picture is not looked at any more
 SILENT = 0.2  # s without a picture after which the state is told anyway
 COUNTED = 2.0  # s over which pictures a second are counted
+WORDS = 30.0  # s to wait for words to be heard
+REMEMBERED = HORIZON - 1.0  # s for which it can be said what is known of a moment by now
 
 
 class LiveRun:
     """A session that tells its watchers, in the words of affect-live/1, what becomes of what it is given.
 
     Times are seconds since ``opened``, a second of the monotonic clock. Recordings go to ``folder``. ``eeg`` is the source
-    whose chunks come to :meth:`brain_waves`. With ``publish`` the state goes out over LSL too. Any thread may call.
+    whose chunks come to :meth:`brain_waves`. Any thread may call.
     """
 
     def __init__(
@@ -48,7 +52,6 @@ class LiveRun:
         *,
         frame_rate: float = 30.0,
         eeg: EEGSource | None = None,
-        publish: bool = False,
     ) -> None:
         self.opened = clock.monotonic()
         self.folder = folder
@@ -59,7 +62,8 @@ class LiveRun:
             rest = [(begin + self._shift, end + self._shift) for begin, end in eeg.rest]
             self._brain = LiveBrain(eeg.names, eeg.rate, rest=rest, model=encoders.eeg_model)
             self._guide = Guide(self._brain)
-        self._outlet = StateOutlet(opened=self.opened) if publish else None
+        self._feed: Feed | None = None
+        self._outlet: StateOutlet | None = None
         self.session = AffectSession(encoders, listener=self._told, frame_rate=frame_rate, brain=self._brain)
         self.recording: Recording | None = None
         self._lock = threading.RLock()
@@ -85,6 +89,12 @@ class LiveRun:
         with self._lock:
             if watcher in self._watchers:
                 self._watchers.remove(watcher)
+
+    def publish(self, feed: Feed, outlet: StateOutlet | None) -> None:
+        """From now on the state goes to ``feed``, where a session begins, and to ``outlet``, until the run is closed."""
+        with self._lock:
+            feed.begin(clock.time() - self.now())
+            self._feed, self._outlet = feed, outlet
 
     def say(self, message: dict[str, Any] | str | bytes) -> None:
         """Send ``message`` to all who watch."""
@@ -126,6 +136,19 @@ class LiveRun:
         """Words, as :meth:`AffectSession.push_text` takes them."""
         if self.session.encoders.text is not None:
             self.session.push_text(start, end, text)
+
+    def heed(self, start: float, end: float, text: str) -> None:
+        """Words, as :meth:`said` takes them; returns when they are heard, and what was published of the last seconds knows them.
+
+        Raises ValueError if words are not heard here, or could not be heard in time.
+        """
+        if self.session.encoders.text is None:
+            raise ValueError("words are not heard here; add text to --modalities")
+        self.session.push_text(start, end, text)
+        if not self.session.drain(WORDS, "text"):
+            raise ValueError(f"the words were not heard within {WORDS:g} s; try again")
+        with self._lock:
+            self._say_state(self.now(), None, [], 0.0)
 
     def brain_waves(self, chunk: Chunk) -> None:
         """A chunk of the EEG source, on its clock."""
@@ -213,8 +236,10 @@ class LiveRun:
         except RecordingError as error:
             self.say({"type": "notice", "level": "error", "modality": None, "text": str(error)})
         self.session.close()
-        if self._outlet is not None:
-            self._outlet.close()
+        with self._lock:
+            if self._outlet is not None:
+                self._outlet.close()
+            self._feed = self._outlet = None
 
     def _told(self, update: Update) -> None:
         """What the session says: called in the encoders' threads."""
@@ -238,12 +263,19 @@ class LiveRun:
                     self.say(panel)
             if update.spoken is not None:
                 start, end, text = update.spoken
+                self._amend((start + end) / 2)
                 self.say({"type": "words", "start": start, "end": end, "text": text})
             if update.trouble is not None:
                 over = "; it is given up" if update.ended else ""
                 level = "error" if update.ended else "warning"
                 text = f"{update.modality} could not be read: {update.trouble}{over}"
                 self.say({"type": "notice", "level": level, "modality": update.modality, "text": text})
+
+    def _amend(self, since: float) -> None:
+        """Words are heard of late: what was published from ``since`` s on is known better now."""
+        if self._feed is not None:
+            told = self._feed.told(since=max(since, self.now() - REMEMBERED))
+            self._feed.amend(self.session.trace([one.time for one in told]))
 
     def _happened(self, ticks: list[Any]) -> None:
         if self.recording is not None:
@@ -265,6 +297,8 @@ class LiveRun:
         }  # fmt: skip
         if self._outlet is not None:
             self._outlet.push(state, [Happening(**event) for event in self._events])
+        if self._feed is not None:
+            self._feed.put(state)
         self._rows, self._events, self._said = [], [], now
         head = json.dumps({"type": "state", "time": round(time, 6), "frame": frame}, separators=(",", ":"))
         tail = json.dumps(rest, separators=(",", ":"))

@@ -1,63 +1,59 @@
-"""The server of ``affectstream live``: a page, a socket for media and state, and the schema of the state."""
+"""The server of ``affectstream live`` and ``serve``: a page, a socket for media and state, and what agents read."""
 
 import asyncio
 import contextlib
 import importlib.util
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from affectstream.multimodal.agent.http import routes
+from affectstream.multimodal.agent.mcp import http_routes, make_mcp, mcp_is_installed
+from affectstream.multimodal.agent.notice import NOTICE
 from affectstream.multimodal.agent.state import AffectState
 from affectstream.multimodal.live.connection import Connection, Outbox
-from affectstream.multimodal.live.guard import Guard, Refused
+from affectstream.multimodal.live.gate import Gate
+from affectstream.multimodal.live.guard import Guard
 from affectstream.multimodal.live.stage import Stage
 from affectstream.multimodal.live.wire import WireError
-from affectstream.multimodal.report.summary import NOTICE
+from affectstream.multimodal.types import SignalError
 
-Proceed = Callable[[Request], Awaitable[Response]]
 LOG = logging.getLogger(__name__)
 PAGES = 8  # that may be open at a time
 BEAT = 0.1  # s
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; "
-    "worker-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "Permissions-Policy": "camera=(self), microphone=(self)",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
+ABOUT = f"""One person's affect as it is estimated live, for agents.
+
+{NOTICE}
+
+The last ten minutes of states are kept in memory, and forgotten when the session or the server ends. Pictures and sound are
+looked at and let go; none of these routes tells them.
+"""
 
 
 def make_app(stage: Stage, guard: Guard) -> FastAPI:
     """The application that shows what ``stage`` has to whom ``guard`` lets in."""
     pages: set[WebSocket] = set()
+    mcp = make_mcp(stage.feed, stage.hear_text) if mcp_is_installed() else None
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(stage.start)
-        beat = asyncio.create_task(_beat(stage))
-        yield
-        beat.cancel()
-        await asyncio.to_thread(stage.close)
+        async with contextlib.AsyncExitStack() as open_now:
+            await open_now.enter_async_context(playing(stage))
+            if mcp is not None:
+                await open_now.enter_async_context(mcp.session_manager.run())
+            yield
 
-    app = FastAPI(title="affectstream live", description=NOTICE, lifespan=lifespan, docs_url=None, redoc_url=None)
-
-    @app.middleware("http")
-    async def guarded(request: Request, proceed: Proceed) -> Response:
-        try:
-            if not request.url.path.startswith("/static/"):  # which is the same for everybody
-                guard.check(request.headers, request.query_params.get("token", ""))
-        except Refused as reason:
-            return PlainTextResponse(f"{reason}\n", status_code=403, headers=HEADERS)
-        response = await proceed(request)
-        response.headers.update(HEADERS)
-        return response
+    app = FastAPI(title="affectstream", description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_middleware(Gate, guard=guard)
+    app.include_router(routes(stage.feed, stage.hear_text))
+    if mcp is not None:
+        app.router.routes += http_routes(mcp)
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
@@ -71,12 +67,8 @@ def make_app(stage: Stage, guard: Guard) -> FastAPI:
     @app.websocket("/live")
     async def live(socket: WebSocket) -> None:
         await socket.accept()
-        try:
-            guard.check(socket.headers, socket.query_params.get("token", ""))
-            if len(pages) >= PAGES:
-                raise Refused(f"{PAGES} pages are open already; close one")
-        except Refused as reason:
-            await socket.close(1008, str(reason)[:120])
+        if len(pages) >= PAGES:
+            await socket.close(1008, f"{PAGES} pages are open already; close one")
             return
         pages.add(socket)
         try:
@@ -94,9 +86,25 @@ def make_app(stage: Stage, guard: Guard) -> FastAPI:
     return app
 
 
+@contextlib.asynccontextmanager
+async def playing(stage: Stage) -> AsyncIterator[None]:
+    """Let ``stage`` play meanwhile, and close it then."""
+    await asyncio.to_thread(stage.start)
+    beat = asyncio.create_task(_beat(stage))
+    try:
+        yield
+    finally:
+        beat.cancel()
+        await asyncio.to_thread(stage.close)
+
+
 async def serve_page(socket: WebSocket, stage: Stage) -> None:
     """Talk with one page until it goes."""
-    run, mine = await asyncio.to_thread(stage.run_for_page)
+    try:
+        run, mine = await asyncio.to_thread(stage.run_for_page)
+    except SignalError as error:
+        await socket.close(1008, str(error)[:120])
+        return
     outbox = Outbox(asyncio.get_running_loop())
     connection = Connection(run, outbox.put, stage.consented, mine=mine)
     outbox.put(json.dumps(stage.welcome(run)))

@@ -18,12 +18,14 @@ from affectstream.encoders.face.encoder import FaceState, Person
 from affectstream.multimodal.agent.state import AffectState
 from affectstream.multimodal.causal import Tick, Unfolding
 from affectstream.multimodal.closing import Closing
+from affectstream.multimodal.combine import state_trace
 from affectstream.multimodal.live.brain import LiveBrain
 from affectstream.multimodal.live.clock import TickClock
 from affectstream.multimodal.live.sound import Sound
 from affectstream.multimodal.live.worker import Worker
 from affectstream.multimodal.score import Encoders, open_encoders
-from affectstream.multimodal.types import Chunk, Observation, SignalError
+from affectstream.multimodal.timeline import TICK
+from affectstream.multimodal.types import Chunk, Observation, SignalError, Trace
 
 FRAMES, PIECES = 1, 200  # what may wait: one picture; of sound and EEG some seconds
 
@@ -147,6 +149,15 @@ class AffectSession(Closing):
             unfolding = self._unfolding or Unfolding(subject=self.subject)
             return unfolding.state(now if np.isfinite(now) else 0.0)
 
+    def trace(self, times: Sequence[float]) -> Trace:
+        """What is known by now of ``times`` (T,) s, rising, as the trace "state"; raises LateError as :meth:`state` does."""
+        with self._lock:
+            unfolding = self._unfolding or Unfolding(subject=self.subject)
+            beliefs = [unfolding.belief(time) for time in times]
+        mean = np.array([belief.mean[:3] for belief in beliefs]).reshape(-1, 3)
+        variance = np.array([belief.variance for belief in beliefs]).reshape(-1, 3)
+        return state_trace(np.asarray(times, np.float64), mean, variance, unfolding.process, 1 / TICK)
+
     def advance(self, time: float) -> list[Tick]:
         """Say that it is ``time`` s now, though nothing may have been heard; returns the ticks that became due."""
         with self._lock:
@@ -168,9 +179,10 @@ class AffectSession(Closing):
         worker = self._workers.get(modality)
         return worker is not None and worker.full()
 
-    def drain(self, timeout: float | None = None) -> bool:
-        """Wait until all that was pushed is heard, at most ``timeout`` s; whether it is."""
-        return all(worker.drain(timeout) for worker in list(self._workers.values()))
+    def drain(self, timeout: float | None = None, modality: str | None = None) -> bool:
+        """Wait until all that was pushed, or all of one ``modality``, is heard, at most ``timeout`` s; whether it is."""
+        workers = dict(self._workers)
+        return all(worker.drain(timeout) for name, worker in workers.items() if modality in (None, name))
 
     def close(self) -> None:
         """Stop; what waits is let go."""

@@ -6,15 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from affectstream.multimodal.agent.notice import NOTICE
 from affectstream.multimodal.eeg.scoring import Brain
 from affectstream.multimodal.report.recorded import events_page
 from affectstream.multimodal.score import Result
 from affectstream.multimodal.types import DIMENSIONS, Trace
-
-NOTICE = (
-    "Estimates of expressed affect, not of what a person feels. Inferring emotions of people from biometric data is "
-    "prohibited at work and in education in the EU and regulated elsewhere; tell the people concerned."
-)
 
 
 def summarise(result: Result) -> dict[str, Any]:
