@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectstream.encoders.text.encoder import TextEncoder
-from affectstream.multimodal.agent.own import AgentAffect
-from affectstream.multimodal.agent.own_words import own_block
-from affectstream.multimodal.agent.replay import verify
+from affectstream.multimodal.agent.own.affect import AgentAffect
+from affectstream.multimodal.agent.own.replay import verify
+from affectstream.multimodal.agent.own.words import own_block
 from affectstream.multimodal.dynamics.character import Character
 
 EVENING = ("Where is my parcel?", "It is late again, and nobody tells me anything.", "I am so sick of your excuses.")

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from affectstream.multimodal.agent.elan import read_elan, write_elan
-from affectstream.multimodal.agent.emotionml import write_emotionml
-from affectstream.multimodal.agent.emotionml_reader import read_emotionml
-from affectstream.multimodal.agent.jsonlines import read_jsonlines, write_jsonlines
-from affectstream.multimodal.agent.recorded import Recorded
+from affectstream.multimodal.agent.formats.elan import read_elan, write_elan
+from affectstream.multimodal.agent.formats.emotionml import write_emotionml
+from affectstream.multimodal.agent.formats.emotionml_reader import read_emotionml
+from affectstream.multimodal.agent.formats.jsonlines import read_jsonlines, write_jsonlines
+from affectstream.multimodal.agent.formats.recorded import Recorded
 from affectstream.multimodal.report.recorded import read_recorded, write_recorded
 from affectstream.multimodal.types import SignalError
 

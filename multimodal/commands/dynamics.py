@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from affectstream.encoders.checkpoint import CheckpointError
 from affectstream.encoders.text.encoder import TextEncoder
-from affectstream.multimodal.agent.answers import Answer, Llm, ModelError, Talk, talk
+from affectstream.multimodal.agent.own.answers import Answer, Llm, ModelError, Talk, talk
 from affectstream.multimodal.commands.callables import callable_named
 from affectstream.multimodal.dynamics.turns import OWN, Experiment, read_dialogue, replay, verdicts
 from affectstream.multimodal.report.answers import tone_summary, write_talk

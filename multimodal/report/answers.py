@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affectstream.multimodal.agent.answers import Talk
+from affectstream.multimodal.agent.own.answers import Talk
 from affectstream.multimodal.dynamics.turns import Course, Experiment, verdicts
 from affectstream.multimodal.report.turns import shade, summary
 from affectstream.multimodal.types import DIMENSIONS

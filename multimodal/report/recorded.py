@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from affectstream.multimodal.agent.recorded import Recorded, Utterance, checked_event
+from affectstream.multimodal.agent.formats.recorded import Recorded, Utterance, checked_event
 from affectstream.multimodal.dynamics.events import Event
 from affectstream.multimodal.report.table import AFFECT, columns, read_table, write_table
 from affectstream.multimodal.whole import draft

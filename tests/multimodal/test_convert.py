@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from affectstream.multimodal.agent.recorded import Recorded
+from affectstream.multimodal.agent.formats.recorded import Recorded
 from affectstream.multimodal.cli import main
 from affectstream.multimodal.commands.convert import READERS, WRITERS, list_jobs
 from affectstream.multimodal.dynamics.events import Event

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from affectstream.multimodal.agent import documents
-from affectstream.multimodal.agent.emotionml import HERE, NAMESPACE, OURS, write_emotionml
-from affectstream.multimodal.agent.emotionml_reader import read_emotionml
-from affectstream.multimodal.agent.recorded import Recorded
-from affectstream.multimodal.agent.runs import even_runs
+from affectstream.multimodal.agent.formats import documents
+from affectstream.multimodal.agent.formats.emotionml import HERE, NAMESPACE, OURS, write_emotionml
+from affectstream.multimodal.agent.formats.emotionml_reader import read_emotionml
+from affectstream.multimodal.agent.formats.recorded import Recorded
+from affectstream.multimodal.agent.formats.runs import even_runs
 from affectstream.multimodal.types import Trace
 
 etree = pytest.importorskip("lxml.etree", reason="lxml is not installed: pip install 'affectstream[dev]'")

@@ -9,9 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from affectstream.multimodal.agent.elan import read_elan, write_elan
-from affectstream.multimodal.agent.recorded import Recorded, Utterance
-from affectstream.multimodal.agent.tiers import PRECISION, Note, event_note, event_of, label_notes, layers, value_notes
+from affectstream.multimodal.agent.formats.elan import read_elan, write_elan
+from affectstream.multimodal.agent.formats.recorded import Recorded, Utterance
+from affectstream.multimodal.agent.formats.tiers import (
+    PRECISION,
+    Note,
+    event_note,
+    event_of,
+    label_notes,
+    layers,
+    value_notes,
+)
 from affectstream.multimodal.types import DIMENSIONS, Trace
 
 _spec = importlib.util.spec_from_file_location("recordings", Path(__file__).with_name("recordings.py"))

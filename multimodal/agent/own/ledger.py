@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from affectstream.multimodal.agent.own_file import INPUT, STATE, AgentError, told
-from affectstream.multimodal.agent.own_law import Entry, Manner, Triple, character_of, plain_character
+from affectstream.multimodal.agent.own.file import INPUT, STATE, AgentError, told
+from affectstream.multimodal.agent.own.law import Entry, Manner, Triple, character_of, plain_character
 from affectstream.multimodal.dynamics.character import Affect, Character
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from affectstream.multimodal.agent.jsonlines import (
+from affectstream.multimodal.agent.formats.jsonlines import (
     LONGEST,
     event_line,
     header_line,
@@ -18,7 +18,7 @@ from affectstream.multimodal.agent.jsonlines import (
     row_line,
     write_jsonlines,
 )
-from affectstream.multimodal.agent.recorded import Recorded
+from affectstream.multimodal.agent.formats.recorded import Recorded
 
 _spec = importlib.util.spec_from_file_location("recordings", Path(__file__).with_name("recordings.py"))
 assert _spec is not None and _spec.loader is not None

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from affectstream.multimodal.agent.recorded import Recorded, Utterance
+from affectstream.multimodal.agent.formats.recorded import Recorded, Utterance
 from affectstream.multimodal.dynamics.events import Event
 from affectstream.multimodal.types import Trace
 

@@ -13,9 +13,9 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.agent.documents import element, escaped
-from affectstream.multimodal.agent.recorded import Recorded
-from affectstream.multimodal.agent.runs import Run, even_runs
+from affectstream.multimodal.agent.formats.documents import element, escaped
+from affectstream.multimodal.agent.formats.recorded import Recorded
+from affectstream.multimodal.agent.formats.runs import Run, even_runs
 from affectstream.multimodal.types import Trace
 from affectstream.multimodal.whole import draft
 

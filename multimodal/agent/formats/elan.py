@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from affectstream.multimodal.agent.documents import element, escaped, read_xml
-from affectstream.multimodal.agent.recorded import Recorded, Utterance
-from affectstream.multimodal.agent.rows import Rows
-from affectstream.multimodal.agent.tiers import (
+from affectstream.multimodal.agent.formats.documents import element, escaped, read_xml
+from affectstream.multimodal.agent.formats.recorded import Recorded, Utterance
+from affectstream.multimodal.agent.formats.rows import Rows
+from affectstream.multimodal.agent.formats.tiers import (
     Note,
     event_note,
     event_of,

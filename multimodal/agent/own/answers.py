@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectstream.multimodal.agent.bands import Bands
-from affectstream.multimodal.agent.own import Rate
-from affectstream.multimodal.agent.own_page import page
-from affectstream.multimodal.agent.own_words import INTRODUCTION, own_block
+from affectstream.multimodal.agent.own.affect import Rate
+from affectstream.multimodal.agent.own.page import page
+from affectstream.multimodal.agent.own.words import INTRODUCTION, own_block
 from affectstream.multimodal.dynamics.character import Affect, Character
 from affectstream.multimodal.dynamics.turns import Course, Experiment, course_of
 

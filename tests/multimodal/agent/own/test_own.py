@@ -23,11 +23,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from affectstream.multimodal.agent.own import AgentAffect, Rate
-from affectstream.multimodal.agent.own_file import AgentError
-from affectstream.multimodal.agent.own_law import Manner, known_share
-from affectstream.multimodal.agent.own_page import OwnState
-from affectstream.multimodal.agent.replay import replay, verify
+from affectstream.multimodal.agent.own.affect import AgentAffect, Rate
+from affectstream.multimodal.agent.own.file import AgentError
+from affectstream.multimodal.agent.own.law import Manner, known_share
+from affectstream.multimodal.agent.own.page import OwnState
+from affectstream.multimodal.agent.own.replay import replay, verify
 from affectstream.multimodal.agent.state import AffectState, Tracker
 from affectstream.multimodal.dynamics.character import Affect, Character, step, step_together
 from affectstream.multimodal.dynamics.filter import Look
@@ -291,7 +291,7 @@ SETUP = """
 import hashlib, os, sys
 from pathlib import Path
 import numpy as np
-from affectstream.multimodal.agent.own import AgentAffect
+from affectstream.multimodal.agent.own.affect import AgentAffect
 
 def rate(texts):
     return np.array([[byte / 127.5 - 1 for byte in hashlib.sha256(t.encode()).digest()[:3]] for t in texts])
@@ -387,7 +387,7 @@ def test_nothing_acknowledged_is_lost_when_it_is_killed(tmp_path: Path, turns: i
 
 
 def test_the_example_runs_twice_on_one_file(tmp_path: Path) -> None:
-    command = [sys.executable, str(Path(__file__).parents[3] / "examples" / "agents" / "own_affect.py")]
+    command = [sys.executable, str(Path(__file__).parents[4] / "examples" / "agents" / "own_affect.py")]
     for _ in range(2):
         done = subprocess.run([*command, str(tmp_path / "agents.db")], capture_output=True, text=True, check=True)
         assert done.stdout.count("<own_affect>") == 5 and "to the bit" in done.stdout
@@ -476,7 +476,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_locked_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("affectstream.multimodal.agent.own_file.PATIENCE", 0.05)
+    monkeypatch.setattr("affectstream.multimodal.agent.own.file.PATIENCE", 0.05)
     with opened(tmp_path) as own:
         own.hear("x", 0.0)
         other = sqlite3.connect(tmp_path / "agents.db", isolation_level=None)

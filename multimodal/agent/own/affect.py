@@ -18,10 +18,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.agent import ledger
-from affectstream.multimodal.agent.ledger import Kept, Point
-from affectstream.multimodal.agent.own_file import AgentError, connect, told, writing
-from affectstream.multimodal.agent.own_law import (
+from affectstream.multimodal.agent.own import ledger
+from affectstream.multimodal.agent.own.file import AgentError, connect, told, writing
+from affectstream.multimodal.agent.own.law import (
     UNKNOWN,
     Entry,
     Manner,
@@ -32,7 +31,8 @@ from affectstream.multimodal.agent.own_law import (
     plain_character,
     settle,
 )
-from affectstream.multimodal.agent.own_page import OwnState, page
+from affectstream.multimodal.agent.own.ledger import Kept, Point
+from affectstream.multimodal.agent.own.page import OwnState, page
 from affectstream.multimodal.agent.state import AffectState, Vad
 from affectstream.multimodal.dynamics.character import Affect, Character
 
@@ -122,7 +122,7 @@ class AgentAffect:
     def compact(self, *, before: int) -> int:
         """Forget all turns before number ``before``, keeping the state that they led to; returns how many went.
 
-        :func:`affectstream.multimodal.agent.replay.replay` then starts from that state. The file keeps its size and uses
+        :func:`affectstream.multimodal.agent.own.replay.replay` then starts from that state. The file keeps its size and uses
         the room again. Raises ValueError if ``before`` lies outside of what is on record.
         """
         with self._lock, writing(self._file, self.path):

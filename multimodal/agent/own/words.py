@@ -5,7 +5,7 @@ describe and never order, and stand in the latest user message.
 """
 
 from affectstream.multimodal.agent.bands import MARGIN, Bands
-from affectstream.multimodal.agent.own_page import OwnState
+from affectstream.multimodal.agent.own.page import OwnState
 from affectstream.multimodal.agent.phrases import EMOTIONS, state_words
 from affectstream.multimodal.agent.telling import LIKELY, level_of
 from affectstream.multimodal.types import DIMENSIONS

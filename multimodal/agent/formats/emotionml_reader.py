@@ -9,10 +9,10 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from affectstream.multimodal.agent.documents import numbers, read_xml
-from affectstream.multimodal.agent.emotionml import HERE, NAMESPACE, OURS, VOCABULARY
-from affectstream.multimodal.agent.recorded import UNSAID_SD, Recorded, Utterance, checked_event
-from affectstream.multimodal.agent.rows import Rows
+from affectstream.multimodal.agent.formats.documents import numbers, read_xml
+from affectstream.multimodal.agent.formats.emotionml import HERE, NAMESPACE, OURS, VOCABULARY
+from affectstream.multimodal.agent.formats.recorded import UNSAID_SD, Recorded, Utterance, checked_event
+from affectstream.multimodal.agent.formats.rows import Rows
 from affectstream.multimodal.dynamics.events import Event
 
 SETS = {  # the columns of valence, arousal and dominance in each set of dimensions

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from affectstream.multimodal.agent.recorded import Recorded, Utterance, checked_event
+from affectstream.multimodal.agent.formats.recorded import Recorded, Utterance, checked_event
 from affectstream.multimodal.dynamics.events import Event
 from affectstream.multimodal.types import Trace
 from affectstream.multimodal.whole import draft

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from affectstream.multimodal.agent.answers import SYSTEM, UNTOLD, Answer, ModelError, Talk, talk
 from affectstream.multimodal.agent.bands import Bands
-from affectstream.multimodal.agent.own_page import OwnState, page
-from affectstream.multimodal.agent.own_words import own_block
+from affectstream.multimodal.agent.own.answers import SYSTEM, UNTOLD, Answer, ModelError, Talk, talk
+from affectstream.multimodal.agent.own.page import OwnState, page
+from affectstream.multimodal.agent.own.words import own_block
 from affectstream.multimodal.cli import main
 from affectstream.multimodal.dynamics.character import Affect, Character
 from affectstream.multimodal.dynamics.turns import Experiment, Turn, replay
@@ -22,7 +22,7 @@ from affectstream.multimodal.report.answers import tone_summary, write_talk
 PHASES = ["opening"] * 3 + ["adversarial"] * 5 + ["reconciliatory"] * 7
 TURNS = [Turn(phase, f"{value}") for phase, value in zip(PHASES, [0.0] * 3 + [-0.7] * 5 + [0.5] * 7, strict=True)]
 Messages = list[dict[str, str]]
-EXAMPLES = Path(__file__).parents[3] / "examples" / "agents"
+EXAMPLES = Path(__file__).parents[4] / "examples" / "agents"
 
 
 def rate(texts: list[str]) -> NDArray[np.float64]:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.agent.ledger import names_of, read_agent, read_turns
-from affectstream.multimodal.agent.own_file import AgentError, connect, told
-from affectstream.multimodal.agent.own_law import Entry, hear
+from affectstream.multimodal.agent.own.file import AgentError, connect, told
+from affectstream.multimodal.agent.own.law import Entry, hear
+from affectstream.multimodal.agent.own.ledger import names_of, read_agent, read_turns
 from affectstream.multimodal.dynamics.character import Affect
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from affectstream.multimodal.agent.recorded import UNSAID_SD
+from affectstream.multimodal.agent.formats.recorded import UNSAID_SD
 from affectstream.multimodal.dynamics.events import Event, Kind
 from affectstream.multimodal.terms import EXPRESSIONS, term_posterior
 from affectstream.multimodal.types import DIMENSIONS, Trace
