@@ -318,19 +318,22 @@ def test_processes_share_one_agent(tmp_path: Path) -> None:
 
 
 RUN = f"""{SETUP}
+def say(line):
+    os.write(1, (line + "\\n").encode())  # at once, so that no line is cut by a kill
+
 # Loads everything once, then forks one worker after the other; each says its number and acknowledges every turn.
 while True:
     child = os.fork()
     if not child:
-        print("pid", os.getpid(), flush=True)
+        say(f"pid {{os.getpid()}}")
         with AgentAffect.open(path, "vera", rate=rate) as own:
             for k in range(own.state().turn, int(sys.argv[2])):
                 own.hear(f"turn {{k}}", 3.0 * k, "agent" if k % 2 else "user")
-                print("turn", k + 1, flush=True)
+                say(f"turn {{k + 1}}")
         os._exit(0)
     if os.waitpid(child, 0)[1] == 0:
         break
-    print("killed", flush=True)
+    say("killed")
     sys.stdin.readline()
 """
 
