@@ -4,7 +4,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 LEVELS = (-0.75, -0.45, -0.15, 0.15, 0.45, 0.75)  # of affect: three bands below the middle one and three above
-MARGIN = 0.05  # so the middle band is left at .20 and entered at .10, as episodes are (dynamics.events.Rules)
+MARGIN = (
+    0.05  # by which a bound must be passed: the middle band is left at .20, entered at .10, as in dynamics.events.Rules
+)
+WIDEST = 0.15  # the same for what is unsure: half of a band
 
 
 class Bands:

@@ -46,9 +46,9 @@ EMOTIONS = {
 AGO = ("just now", "some seconds ago", "half a minute or so ago")
 LASTING = ("", "for some seconds", "for half a minute or so")
 SURENESS = ("a rough guess", "fairly sure", "quite sure")
-SUBJECTS = {"face": "the face looks", "voice": "the voice sounds", "words": "the words sound"}
-SUBJECTS |= {"brain waves": "the brain waves look", OTHER: "another source looks"}
-OBJECTS = {
+SHOW = {"face": ("looks", "looked"), "voice": ("sounds", "sounded"), "words": ("sound", "sounded")}
+SHOW |= {"brain waves": ("look", "looked"), OTHER: ("looks", "looked")}
+NAMES = {
     "face": "the face",
     "voice": "the voice",
     "words": "the words",
@@ -127,12 +127,9 @@ def discord_words(discord: tuple[str, str, Dimension] | None, past: bool = False
     higher, lower, dimension = discord
     more = MORE[dimension][1]
     if higher == lower:
-        of = "other sources" if higher == OTHER else OBJECTS[higher]
+        of = "other sources" if higher == OTHER else NAMES[higher]
         return f"two readings of {of} {'differed' if past else 'differ'}: one {'was' if past else 'is'} {more}"
-    subject = SUBJECTS[higher]
-    if past:
-        subject = subject.replace("looks", "looked").replace("look ", "looked ").replace("sounds", "sounded")
-    return f"{subject} {more} than {OBJECTS[lower]}"
+    return f"{NAMES[higher]} {SHOW[higher][past]} {more} than {NAMES[lower]}"
 
 
 def listed(words: Sequence[str]) -> str:
@@ -162,11 +159,14 @@ def _change(telling: Telling) -> str:
     parts = []
     if telling.changes:
         first = telling.changes[0]
-        words = listed([(MORE if telling.relative else SIDES)[c.dimension][c.direction > 0] for c in telling.changes])
+        sides = MORE if telling.relative else SIDES
+        changed = {change.dimension: sides[change.dimension][change.direction > 0] for change in telling.changes}
+        shown = [d for d, level in zip(DIMENSIONS, telling.levels, strict=True) if level]
+        words = "so" if list(changed) == shown else listed(list(changed.values()))
         spell = SPELLS[first.dimension][first.direction > 0]
         if first.what == "turned" and not telling.relative:
-            before = SIDES[first.dimension][first.direction < 0]
-            parts.append(f"turned from {before} to {words} {AGO[first.since]}")
+            before, after = SIDES[first.dimension][:: first.direction]
+            parts.append(f"turned from {before} to {after} {AGO[first.since]}")
         elif first.what in ("began", "turned"):
             parts.append(f"has been {words} {LASTING[first.since]}" if first.since else f"turned {words} just now")
         elif first.what == "ended":
@@ -182,20 +182,12 @@ def _change(telling: Telling) -> str:
 
 
 def _mood(telling: Telling) -> str:
-    if not telling.mood:
-        return ""
-    side = f"{MORE['valence'][telling.mood > 0]} than usual" if telling.relative else SIDES["valence"][telling.mood > 0]
-    return f"on the whole {side} over the last minutes"
+    return f"on the whole {SIDES['valence'][telling.mood > 0]} over the last minutes" if telling.mood else ""
 
 
 def _sure(telling: Telling) -> str:
-    by = f"from {listed(telling.sources)}{' alone' if len(telling.sources) == 1 else ''}"
-    parts = [
-        SURENESS[telling.sure],
-        by if telling.sources else "",
-        "nothing new for some seconds" if telling.silent else "",
-    ]
-    return ", ".join(part for part in parts if part)
+    by = f", from {listed(telling.sources)}{' alone' if len(telling.sources) == 1 else ''}" if telling.sources else ""
+    return f"{SURENESS[telling.sure]}{by}{'; nothing new for some seconds' if telling.silent else ''}"
 
 
 def _numbers(telling: Telling) -> str:

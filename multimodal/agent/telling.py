@@ -5,7 +5,7 @@ Words are made of a :class:`Telling` alone (:mod:`.phrases`), so that nothing a 
 
 from dataclasses import dataclass
 
-from affectstream.multimodal.agent.bands import LEVELS, MARGIN, Bands
+from affectstream.multimodal.agent.bands import LEVELS, MARGIN, WIDEST, Bands
 from affectstream.multimodal.agent.state import AffectState, Vad
 from affectstream.multimodal.terms import EXPRESSIONS
 from affectstream.multimodal.types import DIMENSIONS, Dimension
@@ -19,9 +19,9 @@ SURE = (0.5, 0.75)  # of confidence: a guess, fairly sure, quite sure
 LIKELY = 0.5  # chance above which an emotion is named; no two have it
 SINCE = (5.0, 15.0)  # s: just now, some seconds, half a minute or so
 SILENT = 4.0  # s without anything new after which that is said
-CARRIES = 0.075  # share in any dimension from which a source is named
+CARRIES = 0.15  # share in any dimension from which a source is named
 STRONG = 0.003  # chance by errors alone below which a disagreement begins to be told; it is told until there is none
-STEADY = 0.03  # 1/s, below which valence no longer rises or falls
+SLOWEST = 0.05  # 1/s, which valence must reach to rise or fall, be it known ever so well
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Telling:
 
     ``levels`` of valence, arousal and dominance from -3 to 3, with dominance 0 where it is not known; ``relative`` if they
     are differences from how the person usually is; ``emotion``, one of ``EXPRESSIONS``, if one is likely; ``trend`` of valence
-    (-1, 0, 1); ``mood``, the level of the slow part of valence; ``sure`` counts :data:`SURE`; ``discord`` is (higher, lower, dimension);
+    (-1, 0, 1); ``mood``, the level of the slow part of valence
+    where its side is another than that of the moment and there is no baseline; ``sure`` counts :data:`SURE`; ``discord`` is (higher, lower, dimension);
     ``tenths`` are (dimension, value in tenths, sd in twentieths), for those who want numbers.
     """
 
@@ -63,8 +64,11 @@ def telling_of(state: AffectState, bands: Bands, baseline: Vad | None = None, nu
     known = bands.of("dominance known", state.sd.dominance, (KNOWN_SD,), 0.03) == 0
     told = DIMENSIONS if known else DIMENSIONS[:2]
     usual = baseline or Vad(valence=0, arousal=0, dominance=0)
-    levels = [level_of(bands, d, getattr(state.vad, d) - getattr(usual, d)) if d in told else 0 for d in DIMENSIONS]
-    mood = level_of(bands, "mood", state.mood.valence - usual.valence)
+    levels = [
+        level_of(bands, d, getattr(state.vad, d) - getattr(usual, d), getattr(state.sd, d)) if d in told else 0
+        for d in DIMENSIONS
+    ]
+    mood = level_of(bands, "mood", state.mood.valence) if baseline is None else 0
     return Telling(
         levels=(levels[0], levels[1], levels[2]),
         relative=baseline is not None,
@@ -88,9 +92,9 @@ def telling_of(state: AffectState, bands: Bands, baseline: Vad | None = None, nu
     )
 
 
-def level_of(bands: Bands, name: str, value: float) -> int:
-    """``value`` of affect as a level from -3 to 3."""
-    return bands.of(name, value, LEVELS, MARGIN) - 3
+def level_of(bands: Bands, name: str, value: float, sd: float = 0.0) -> int:
+    """``value`` of affect as a level from -3 to 3; the less sure it is, the further it must go to leave its level."""
+    return bands.of(name, value, LEVELS, min(MARGIN + sd / 2, WIDEST)) - 3
 
 
 def source_word(source: str) -> str:
@@ -114,7 +118,9 @@ def _changes(state: AffectState, bands: Bands, levels: dict[Dimension, int]) -> 
     found: list[tuple[float, Change]] = []
     for dimension, level in levels.items():
         side = (level > 0) - (level < 0)
-        for event in reversed([e for e in state.events if e.dimension == dimension and e.kind != "discord"]):
+        for event in reversed(
+            [e for e in state.events if e.dimension == dimension and e.kind != "discord" and e.direction]
+        ):
             begins = event.kind in ("onset", "shift")
             if begins == (event.direction == side):
                 what = {"onset": "began", "shift": "turned", "offset": "ended", "recovery": "recovered"}[event.kind]
@@ -133,10 +139,10 @@ def _changes(state: AffectState, bands: Bands, levels: dict[Dimension, int]) -> 
 
 
 def _trend(state: AffectState, bands: Bands) -> int:
-    """Begins with the state's own trend, where its velocity agrees, and holds until that is nearly none or turns."""
-    velocity, said = state.velocity.valence, {"rising": 1, "falling": -1, "steady": 0}[state.trend]
-    side = 0 if abs(velocity) < STEADY else 1 if velocity > 0 else -1
-    return bands.of("trend", side * (1.0 if side == said else 0.5), (-0.75, 0.75), 0.25) - 1
+    """Begins where the state's own trend agrees and a second changes more than an sd; ends below three tenths of that."""
+    agrees = (state.velocity.valence > 0) == (state.trend == "rising") and state.trend != "steady"
+    pace = state.velocity.valence / max(state.sd.valence, SLOWEST)
+    return bands.of("trend", pace if agrees else min(max(pace, -0.6), 0.6), (-0.65, 0.65), 0.35) - 1
 
 
 def _sources(state: AffectState, bands: Bands) -> tuple[str, ...]:
@@ -147,14 +153,14 @@ def _sources(state: AffectState, bands: Bands) -> tuple[str, ...]:
         word = source_word(source)
         shares[word] = max(shares.get(word, 0.0), heard.share.valence, heard.share.arousal, heard.share.dominance)
     words = [word for word in (*SOURCES.values(), OTHER) if word in shares]
-    carry = [word for word in words if bands.of(f"share {word}", shares[word], (CARRIES,), 0.025)]
+    carry = [word for word in words if bands.of(f"share {word}", shares[word], (CARRIES,), 0.1)]
     return tuple(carry or words)
 
 
 def _discord(state: AffectState, bands: Bands, known: bool) -> tuple[str, str, Dimension] | None:
     """Begins when errors alone hardly explain it and ends with the state's own; the pair is the one it began with."""
     now = state.discord
-    if bands.of("discord", 0.0 if now is None else 1.0 if now.p < STRONG else 0.5, (0.75,), 0.25) == 0 or now is None:
+    if bands.of("discord", 0.0 if now is None else 1.0 if now.p < STRONG else 0.6, (0.75,), 0.2) == 0 or now is None:
         return None
     began = next((e for e in reversed(state.events) if e.kind == "discord" and len(e.sources) == 2), None)
     pair: tuple[str, str, Dimension] = (now.higher, now.lower, now.dimension)

@@ -114,7 +114,7 @@ def tell_turn(summary: TurnSummary) -> str:
         return f"Nothing is known of how the person was in this turn.{also}"
     told = DIMENSIONS if summary.sd.dominance < KNOWN_SD else DIMENSIONS[:2]
     v, a, d = (level_of(Bands(), name, getattr(summary.mean, name)) if name in told else 0 for name in DIMENSIONS)
-    half = " for the less than half of it that was seen" if summary.covered < 0.5 else ""
+    half = ", in the smaller part of it that was seen" if summary.covered < 0.5 else ""
     shift = summary.shift
     became = ""
     if shift is not None and abs(shift.z) >= CLEAR and shift.dimension in told:
