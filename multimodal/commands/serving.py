@@ -129,7 +129,7 @@ async def serve(
             await asyncio.sleep(0.02)
         if server.started:
             ready(_address(options, listening.getsockname()[1]))
-        await serving
+        await asyncio.shield(serving)
     except asyncio.CancelledError:  # whoever serves beside it has ended
         server.should_exit = True
         await serving
