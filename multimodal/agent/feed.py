@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from affectstream.multimodal.agent.prompt import Teller
-from affectstream.multimodal.agent.state import AffectState, Happening, Vad
+from affectstream.multimodal.agent.state import STALE, AffectState, Happening, Vad
 from affectstream.multimodal.closing import Closing
 from affectstream.multimodal.timeline import ROUNDING, TICK
 from affectstream.multimodal.types import DIMENSIONS, Trace
@@ -116,9 +116,11 @@ class Feed(Closing):
             return self._session, self._told[-1] if self._told else None
 
     def latest(self) -> AffectState | None:
-        """The latest state; None before the first of a session."""
-        told = self.look()[1]
-        return None if told is None else AffectState.model_validate_json(told.page)
+        """The latest state as it was told; None before the first of a session, and where nothing was told for :data:`STALE` s."""
+        told, now = self.look()[1], self.now()
+        if told is None or now is None or now - told.time > STALE:
+            return None
+        return AffectState.model_validate_json(told.page)
 
     def told(self, *, since: float = -math.inf, after: int = 0) -> list[Told]:
         """What was told from ``since`` s on, after the one with the number ``after``."""

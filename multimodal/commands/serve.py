@@ -26,11 +26,15 @@ def serve_agents(options: argparse.Namespace) -> int:
 
     guard, stage, listening = open_guard(options), open_stage(options, at_once=True), listen(options.host, options.port)
 
+    mcp = mcp_is_installed()
+
     def ready(address: str) -> None:
-        print(told(address, guard.token, page=options.source == "browser", mcp=mcp_is_installed()), flush=True)
+        print(told(address, guard.token, page=options.source == "browser", mcp=mcp), flush=True)
 
     with contextlib.suppress(KeyboardInterrupt):  # which uvicorn passes on when all is closed
-        return asyncio.run(serve(make_app(stage, guard), listening, options, ready=ready, ending=stage.feed.close))
+        return asyncio.run(
+            serve(make_app(stage, guard, mcp=mcp), listening, options, ready=ready, ending=stage.feed.close)
+        )
     return 0
 
 

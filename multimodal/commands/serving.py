@@ -105,6 +105,7 @@ async def serve(
 ) -> int:
     """Serve ``app`` until interrupted; ``ready`` is told its address, ``ending`` called before connections are waited for."""
     import uvicorn
+    from threadpoolctl import threadpool_limits
 
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -123,6 +124,7 @@ async def serve(
         )
     )
     sys.setswitchinterval(SWITCH)
+    threadpool_limits(1, "blas")  # whose threads would spin for matrices that one does as fast
     serving = asyncio.create_task(server.serve([listening]))
     try:
         while not (server.started or serving.done()):

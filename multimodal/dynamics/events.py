@@ -5,7 +5,7 @@ it likely enough (probability), for long enough (dwell), and it ends at a lower 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -77,7 +77,7 @@ class Event:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return asdict(self) | {"sources": list(self.sources)}
+        return {**vars(self), "sources": list(self.sources)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Res
 from fastapi.staticfiles import StaticFiles
 
 from affectstream.multimodal.agent.http import routes
-from affectstream.multimodal.agent.mcp import http_routes, make_mcp, mcp_is_installed
+from affectstream.multimodal.agent.mcp import http_routes, make_mcp
 from affectstream.multimodal.agent.notice import NOTICE
 from affectstream.multimodal.agent.state import AffectState
 from affectstream.multimodal.live.connection import Connection, Outbox
@@ -36,24 +36,27 @@ looked at and let go; none of these routes tells them.
 """
 
 
-def make_app(stage: Stage, guard: Guard) -> FastAPI:
-    """The application that shows what ``stage`` has to whom ``guard`` lets in."""
+def make_app(stage: Stage, guard: Guard, *, mcp: bool = False) -> FastAPI:
+    """The application that shows what ``stage`` has to whom ``guard`` lets in, with ``mcp`` at /mcp too.
+
+    Raises SignalError if mcp is asked for and not installed.
+    """
     pages: set[WebSocket] = set()
-    mcp = make_mcp(stage.feed, stage.hear_text) if mcp_is_installed() else None
+    protocol = make_mcp(stage.feed, stage.hear_text) if mcp else None  # takes a second to be imported
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as open_now:
             await open_now.enter_async_context(playing(stage))
-            if mcp is not None:
-                await open_now.enter_async_context(mcp.session_manager.run())
+            if protocol is not None:
+                await open_now.enter_async_context(protocol.session_manager.run())
             yield
 
     app = FastAPI(title="affectstream", description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_middleware(Gate, guard=guard)
     app.include_router(routes(stage.feed, stage.hear_text))
-    if mcp is not None:
-        app.router.routes += http_routes(mcp)
+    if protocol is not None:
+        app.router.routes += http_routes(protocol)
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:

@@ -21,10 +21,12 @@ from affectstream.multimodal.live.wire import HEAD, PICTURE, SOUND, VERSION
 
 
 @contextlib.contextmanager
-def serving(stage: Stage, token: str = "") -> Iterator[str]:
+def serving(stage: Stage, token: str = "", *, mcp: bool = False) -> Iterator[str]:
     """Serve ``stage`` on a free port; its host and port."""
     guard = Guard("0.0.0.0" if token else "127.0.0.1", token)
-    config = uvicorn.Config(make_app(stage, guard), host="127.0.0.1", port=0, log_level="error", ws_max_size=2_100_000)
+    config = uvicorn.Config(
+        make_app(stage, guard, mcp=mcp), host="127.0.0.1", port=0, log_level="error", ws_max_size=2_100_000
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

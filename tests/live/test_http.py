@@ -21,6 +21,7 @@ from websockets.typing import Origin
 
 from affectstream.multimodal.agent.feed import KEPT, Feed
 from affectstream.multimodal.agent.follow import Follower
+from affectstream.multimodal.agent.mcp import mcp_is_installed
 from affectstream.multimodal.agent.pages import Baseline, History, Snapshot
 from affectstream.multimodal.agent.state import AffectState
 from affectstream.multimodal.agent.turn import TurnSummary
@@ -67,7 +68,7 @@ def stage(encoders: Encoders, tmp_path: Path) -> Stage:
 
 @pytest.fixture
 def host(stage: Stage) -> Iterator[str]:
-    with serving(stage) as host:
+    with serving(stage, mcp=mcp_is_installed()) as host:
         yield host
 
 
@@ -194,7 +195,9 @@ def test_words_that_cannot_be_heard_are_refused(host: str) -> None:
 
 
 def test_only_whom_the_guard_lets_in(encoders: Encoders, tmp_path: Path) -> None:
-    with serving(Stage(encoders, tmp_path, source=Written(), at_once=True), token="secret") as host:
+    with serving(
+        Stage(encoders, tmp_path, source=Written(), at_once=True), token="secret", mcp=mcp_is_installed()
+    ) as host:
         for path in ("/state", "/history", "/turn", "/stream", "/openapi.json", "/mcp"):
             assert ask(host, path)[0] == 403
             assert ask(host, path, Authorization="Bearer wrong")[0] == 403

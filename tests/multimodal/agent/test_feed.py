@@ -161,6 +161,9 @@ def test_a_snapshot_says_when_it_is_stale() -> None:
     feed.put(state(4.9))
     page = snapshot(feed)
     assert not page.stale and "positive" in page.words and page.state == feed.latest() and "prohibited" in page.notice
+    feed.begin(time.time() - 20.0)
+    feed.put(state(4.9))
+    assert feed.latest() is None  # a reader who is handed this is told of nobody who has left
     feed.begin(time.time() - 5.0)
     feed.put(state(4.9, age=12.0))
     assert snapshot(feed).stale and snapshot(feed).words == ""
