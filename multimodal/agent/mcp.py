@@ -154,6 +154,7 @@ def http_routes(server: "MCPServer[Any]") -> list[Any]:
 
     app = server.streamable_http_app(
         stateless_http=True,
+        json_response=True,
         max_request_body_size=LARGEST,
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )

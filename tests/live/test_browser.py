@@ -99,6 +99,20 @@ def test_without_devices_it_says_so_and_goes_on(served: tuple[str, Path]) -> Non
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_a_camera_that_is_unplugged_leaves_the_voice(served: tuple[str, Path], devices: tuple[Path, Path]) -> None:
+    with page_of(served[0], *devices, viewport=WIDE) as page:
+        page.click("#gate-start")
+        until(page, "a.last && a.last.frame !== null")
+        # What a browser does when the device is gone.
+        page.evaluate(
+            "(track => { track.stop(); track.dispatchEvent(new Event('ended')); })"
+            "(document.querySelector('video').srcObject.getVideoTracks()[0])"
+        )
+        page.wait_for_selector("#notices >> text=The camera is gone. It goes on without your face.")
+        heard = until(page, "a.last.frame === null && 'speech' in a.last.state.modalities")
+        until(page, f"a.connected && a.last.time > {heard['last']['time'] + 1}")
+
+
 def test_two_tabs_and_one_that_comes_back(served: tuple[str, Path], devices: tuple[Path, Path]) -> None:
     with page_of(served[0], *devices, viewport=WIDE) as page:
         other = page.context.new_page()
