@@ -46,7 +46,7 @@ class MadeUp(Closing):
     """Eight electrodes of noise, whose chunks are pushed by hand."""
 
     name, rest, notes = "made up", (), ()
-    names = ("Fp1", "Fp2", "F3", "F4", "C3", "C4", "O1", "O2")
+    names: tuple[str, ...] = ("Fp1", "Fp2", "F3", "F4", "C3", "C4", "O1", "O2")
     rate, opened = 250.0, 0.0
 
     def chunks(self) -> Iterator[Chunk]:

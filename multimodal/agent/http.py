@@ -17,6 +17,7 @@ from affectstream.multimodal.agent.feed import KEPT, Feed, Session
 from affectstream.multimodal.agent.news import Listeners, event_id, news, session_page
 from affectstream.multimodal.agent.pages import (
     LONGEST,
+    SAID,
     Baseline,
     HearText,
     History,
@@ -54,7 +55,7 @@ class Said(_Asked):
     text: str = Field(min_length=1, max_length=LONGEST)
     start: float | None = Field(None, allow_inf_nan=False)
     end: float | None = Field(None, allow_inf_nan=False)
-    seconds: float = Field(2.0, gt=0, le=KEPT, allow_inf_nan=False)
+    seconds: float = Field(SAID, gt=0, le=KEPT, allow_inf_nan=False)
 
 
 def routes(feed: Feed, hear_text: HearText | None = None) -> APIRouter:

@@ -12,6 +12,7 @@ from affectstream.multimodal.agent.feed import KEPT, Feed
 from affectstream.multimodal.agent.notice import NOTICE
 from affectstream.multimodal.agent.pages import (
     LONGEST,
+    SAID,
     Baseline,
     HearText,
     History,
@@ -115,7 +116,8 @@ def make_mcp(feed: Feed, hear_text: HearText | None = None) -> "MCPServer[Any]":
             if text is not None and hear_text is None:
                 raise ValueError("words are not heard here; leave text out")
             if text is not None and hear_text is not None:
-                await asyncio.to_thread(hear_text, text, begin, over)
+                said = begin if start is not None else max(begin, over - SAID)
+                await asyncio.to_thread(hear_text, text, said, over)
                 over = bounds(feed, start, end, seconds)[1]  # the turn ends when its words are heard
             return turn(feed, begin, over)
         except (ValueError, SignalError) as error:

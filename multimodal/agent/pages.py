@@ -18,6 +18,7 @@ HearText = Callable[
     [str, float, float], None
 ]  # text, said from one second of the session to another; raises ValueError
 LONGEST = 2000  # characters of what was said
+SAID = 0.5  # s before they are handed over in which words were said of which no more is known: what was typed is of now
 COLUMNS = ("time", *DIMENSIONS, *(f"{name}_sd" for name in DIMENSIONS), "confidence")
 
 

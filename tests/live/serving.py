@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import uvicorn
 from numpy.typing import NDArray
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from affectstream.multimodal.live.guard import Guard
 from affectstream.multimodal.live.server import make_app
@@ -47,7 +48,7 @@ class Client:
     def __init__(self, host: str, *, token: str = "", consent: bool = True, **options: Any) -> None:
         address = f"ws://{host}/live" + (f"?token={token}" if token else "")
         self._open = contextlib.ExitStack()
-        self.socket: ClientConnection = self._open.enter_context(
+        self.socket: Connection = self._open.enter_context(
             connect(address, compression=None, max_size=None, **options)
         )
         self.heard: list[dict[str, Any] | bytes] = []

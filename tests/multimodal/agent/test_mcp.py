@@ -15,7 +15,7 @@ import pytest
 
 from affectstream.multimodal.agent.feed import KEPT, Feed
 from affectstream.multimodal.agent.mcp import ROWS, STATE, make_mcp
-from affectstream.multimodal.agent.pages import Snapshot
+from affectstream.multimodal.agent.pages import SAID, Snapshot
 from affectstream.multimodal.agent.state import AffectState, Tracker, Vad
 from affectstream.multimodal.agent.turn import TurnSummary
 from affectstream.multimodal.report.table import AFFECT, columns, write_table
@@ -151,6 +151,8 @@ def test_what_was_said_is_heard_before_the_turn_is_told() -> None:
         async with Client(make_mcp(feed, hear_text)) as client:
             turn = await call(client, "summarize_turn", start=3.0, end=5.0, text="No.")
             assert heard == [("No.", 3.0, 5.0)] and turn["least"]["valence"] == pytest.approx(-0.8)
+            await call(client, "summarize_turn", text="Well.", seconds=4.0)
+            assert heard[1][2] - heard[1][1] == pytest.approx(SAID)  # just now, or little would be left of it
 
     run(talk)
 
