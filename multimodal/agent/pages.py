@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from affectstream.multimodal.agent.feed import KEPT, Feed, thinned
 from affectstream.multimodal.agent.notice import NOTICE
-from affectstream.multimodal.agent.state import STALE, AffectState, Happening, Vad
+from affectstream.multimodal.agent.state import STALE, AffectState, Happening, Page, Vad
 from affectstream.multimodal.agent.turn import TurnSummary, summarise_turn
 from affectstream.multimodal.timeline import ROUNDING
 from affectstream.multimodal.types import DIMENSIONS, Trace
@@ -22,11 +22,7 @@ SAID = 0.5  # s before they are handed over in which words were said of which no
 COLUMNS = ("time", *DIMENSIONS, *(f"{name}_sd" for name in DIMENSIONS), "confidence")
 
 
-class _Page(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Snapshot(_Page):
+class Snapshot(Page):
     """The state now. An estimate of what shows, not of what is felt."""
 
     version: Literal["affect-snapshot/1"] = Field("affect-snapshot/1", alias="schema")
@@ -40,7 +36,7 @@ class Snapshot(_Page):
     source: str = Field(description="where the state comes from")
 
 
-class History(_Page):
+class History(Page):
     """The last minutes as a table, evenly thinned, and what happened in them. Nothing is kept for more than ten minutes."""
 
     version: Literal["affect-history/1"] = Field("affect-history/1", alias="schema")
@@ -50,7 +46,7 @@ class History(_Page):
     happenings: list[Happening] = Field(description="onsets, offsets, shifts, recoveries and discord, the latest last")
 
 
-class Baseline(_Page):
+class Baseline(Page):
     """What the words take for the person's usual affect; null for anybody's."""
 
     version: Literal["affect-baseline/1"] = Field("affect-baseline/1", alias="schema")
@@ -114,7 +110,7 @@ def _mean(feed: Feed, seconds: float) -> Vad:
     if not trace.quality.sum() > 0:
         raise ValueError(f"nothing was seen in the last {seconds:g} s; wait until something is, or give values")
     mean = np.average(trace.mean, axis=0, weights=trace.quality)
-    return Vad(**dict(zip(DIMENSIONS, mean.round(3).tolist(), strict=True)))
+    return Vad.of(mean.round(3))
 
 
 def _last(feed: Feed, seconds: float) -> tuple[Trace, float]:

@@ -64,8 +64,8 @@ def situation(
         subject="guest",
         time=NOW,
         age=age,
-        vad=_vad(mean),
-        sd=_vad(sd),
+        vad=Vad.of(mean),
+        sd=Vad.of(sd),
         velocity=Vad(valence=slope, arousal=0, dominance=0),
         trend="rising" if slope > 0 else "falling" if slope < 0 else "steady",
         mood=Vad(valence=mood, arousal=0, dominance=0),
@@ -169,10 +169,6 @@ Made by `python -m affectstream.multimodal.agent.situations docs/prompt-blocks.m
 def _event(kind: str, dimension: Dimension, direction: int, ago: float, sources: list[str]) -> Happening:
     told = {"kind": kind, "dimension": dimension, "direction": direction, "sources": sources}
     return Happening.model_validate({**told, "time": NOW - ago, "found": NOW - ago + 0.4, "magnitude": 0.4, "p": 0.9})
-
-
-def _vad(values: np.ndarray) -> Vad:
-    return Vad(**dict(zip(DIMENSIONS, values.tolist(), strict=True)))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,15 @@ class Page(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
+    def to_json(self) -> str:
+        """The page as JSON, keys as in the schema."""
+        return self.model_dump_json(by_alias=True)
+
+    @classmethod
+    def schema_page(cls) -> dict[str, Any]:
+        """The JSON Schema of such a page."""
+        return cls.model_json_schema(by_alias=True)
+
 
 class Vad(Page):
     """Valence, arousal, dominance."""
@@ -36,6 +45,11 @@ class Vad(Page):
     valence: float
     arousal: float
     dominance: float
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Self:
+        """The three ``values`` (3,)."""
+        return cls(**dict(zip(DIMENSIONS, values.tolist(), strict=True)))
 
 
 class Heard(Page):
@@ -96,15 +110,6 @@ class AffectState(Page):
     modalities: dict[str, Heard]
     discord: Discord | None
     events: list[Happening]
-
-    def to_json(self) -> str:
-        """The page as JSON, keys as in the schema."""
-        return self.model_dump_json(by_alias=True)
-
-    @classmethod
-    def schema_page(cls) -> dict[str, Any]:
-        """The JSON Schema of affect-state/1."""
-        return cls.model_json_schema(by_alias=True)
 
 
 class Tracker:
@@ -171,17 +176,17 @@ class Tracker:
             subject=self.subject,
             time=time,
             age=min(ages.values(), default=None),
-            vad=_vad(mean),
-            sd=_vad(sd),
-            velocity=_vad(velocity),
+            vad=Vad.of(mean),
+            sd=Vad.of(sd),
+            velocity=Vad.of(velocity),
             trend="rising" if change > 1 else "falling" if change < -1 else "steady",
-            mood=_vad(np.clip(self._mood, -1, 1)),
+            mood=Vad.of(np.clip(self._mood, -1, 1)),
             label=EXPRESSIONS[likeliest],
             label_p=float(chance[likeliest]),
             labels=dict(zip(EXPRESSIONS, chance.tolist(), strict=True)),
             confidence=min(max(resolved, 0.0), 1.0),
             modalities={
-                source: Heard(share=_vad(share), age=ages[source], present=ages[source] <= STALE)
+                source: Heard(share=Vad.of(share), age=ages[source], present=ages[source] <= STALE)
                 for source, share in belief.shares.items()
                 if np.isfinite(ages[source])
             },
@@ -238,7 +243,3 @@ def _course(belief: Posterior, known: Estimator) -> tuple[NDArray[np.float64], f
     change = belief.mean[:3] - before[:3]
     velocity = belief.mean[3:6] if len(belief.mean) >= 6 else change / BACK
     return velocity, float(change[0] / np.sqrt(belief.variance[0] + unsure[0, 0]))
-
-
-def _vad(values: NDArray[np.float64]) -> Vad:
-    return Vad(**dict(zip(DIMENSIONS, values.tolist(), strict=True)))

@@ -5,31 +5,28 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from affectstream.multimodal.agent.bands import Bands
 from affectstream.multimodal.agent.errors import KNOWN, change_variance, sum_variance
 from affectstream.multimodal.agent.phrases import MORE, discord_words, state_words
-from affectstream.multimodal.agent.state import Discord, Happening, Vad
+from affectstream.multimodal.agent.state import Discord, Happening, Page, Vad
 from affectstream.multimodal.agent.telling import KNOWN_SD, level_of, source_word
 from affectstream.multimodal.types import DIMENSIONS, Trace
 
 EDGE = 1.0  # s at either end of a turn between which its shift is taken
 CLEAR = 2.0  # standard deviations from which a shift is told
-PAGE = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class Shift(BaseModel):
+class Shift(Page):
     """The ``dimension`` that changed most, in standard deviations ``z``, from a turn's first second to its last, by ``change``."""
-
-    model_config = PAGE
 
     dimension: Literal["valence", "arousal", "dominance"]
     change: float
     z: float
 
 
-class TurnSummary(BaseModel):
+class TurnSummary(Page):
     """A person's affect from ``start`` to ``end`` (s), as it was estimated; null where nothing was known.
 
     ``covered``, the share of that time in which something was known; ``mean``, ``least`` and ``most`` over it, the ``first``
@@ -38,8 +35,6 @@ class TurnSummary(BaseModel):
     1 / variance, and ``slope_sd``, for errors that last (:mod:`.errors`); ``events`` found in the turn; ``discord``, the
     strongest of them; ``shift``, null for a turn of less than two seconds and where either of its ends was not seen.
     """
-
-    model_config = PAGE
 
     version: Literal["affect-turn/1"] = Field("affect-turn/1", alias="schema")
     start: float
@@ -56,15 +51,6 @@ class TurnSummary(BaseModel):
     shift: Shift | None
     discord: Discord | None
     events: list[Happening]
-
-    def to_json(self) -> str:
-        """The page as JSON, keys as in the schema."""
-        return self.model_dump_json(by_alias=True)
-
-    @classmethod
-    def schema_page(cls) -> dict[str, Any]:
-        """The JSON Schema of affect-turn/1."""
-        return cls.model_json_schema(by_alias=True)
 
 
 def summarise_turn(states: Trace, happenings: Sequence[Happening], start: float, end: float) -> TurnSummary:
@@ -88,12 +74,12 @@ def summarise_turn(states: Trace, happenings: Sequence[Happening], start: float,
         start=start,
         end=end,
         covered=_covered(states, seen, start, end),
-        mean=_vad(mean.mean(0)),
-        sd=_vad(np.sqrt(variance.mean(0))),
-        least=_vad(mean.min(0)),
-        most=_vad(mean.max(0)),
-        first=_vad(mean[0]),
-        last=_vad(mean[-1]),
+        mean=Vad.of(mean.mean(0)),
+        sd=Vad.of(np.sqrt(variance.mean(0))),
+        least=Vad.of(mean.min(0)),
+        most=Vad.of(mean.max(0)),
+        first=Vad.of(mean[0]),
+        last=Vad.of(mean[-1]),
         slope=slope,
         slope_sd=slope_sd,
         shift=_shift(time, mean, variance, start, end),
@@ -140,7 +126,7 @@ def _slope(
     weight = 1 / variance
     off = time[:, None] - (weight * time[:, None]).sum(0) / weight.sum(0)
     part = weight * off / (weight * off**2).sum(0)
-    return _vad((part * mean).sum(0)), _vad(np.sqrt(sum_variance(time, part, variance)))
+    return Vad.of((part * mean).sum(0)), Vad.of(np.sqrt(sum_variance(time, part, variance)))
 
 
 def _shift(
@@ -163,7 +149,3 @@ def _discord(events: list[Happening]) -> Discord | None:
     most = max(found, key=lambda event: event.magnitude)
     higher, lower = most.sources
     return Discord(higher=higher, lower=lower, dimension=most.dimension, z=most.magnitude, p=most.p)
-
-
-def _vad(values: NDArray[np.float64]) -> Vad:
-    return Vad(**dict(zip(DIMENSIONS, values.tolist(), strict=True)))

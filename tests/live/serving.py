@@ -48,9 +48,7 @@ class Client:
     def __init__(self, host: str, *, token: str = "", consent: bool = True, **options: Any) -> None:
         address = f"ws://{host}/live" + (f"?token={token}" if token else "")
         self._open = contextlib.ExitStack()
-        self.socket: Connection = self._open.enter_context(
-            connect(address, compression=None, max_size=None, **options)
-        )
+        self.socket: Connection = self._open.enter_context(connect(address, compression=None, max_size=None, **options))
         self.heard: list[dict[str, Any] | bytes] = []
         if consent:
             self.say({"type": "hello", "version": VERSION, "consent": True})

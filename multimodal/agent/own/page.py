@@ -1,15 +1,13 @@
 """What there is to read of an agent's own affect: a page of JSON with a schema, agent-affect/1."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from affectstream.multimodal.agent.state import Page, Vad
 from affectstream.multimodal.dynamics.character import Affect, Character
 from affectstream.multimodal.terms import EXPRESSIONS, term_posterior
-from affectstream.multimodal.types import DIMENSIONS
 
 
 class OwnState(Page):
@@ -29,15 +27,6 @@ class OwnState(Page):
     label: str
     label_p: float = Field(ge=0, le=1)
 
-    def to_json(self) -> str:
-        """The page as JSON, keys as in the schema."""
-        return self.model_dump_json(by_alias=True)
-
-    @classmethod
-    def schema_page(cls) -> dict[str, Any]:
-        """The JSON Schema of agent-affect/1."""
-        return cls.model_json_schema(by_alias=True)
-
 
 def page(agent: str, character: Character, turn: int, affect: Affect) -> OwnState:
     """The page of ``affect`` after ``turn`` turns."""
@@ -47,13 +36,9 @@ def page(agent: str, character: Character, turn: int, affect: Affect) -> OwnStat
         agent=agent,
         time=affect.time,
         turn=turn,
-        vad=_vad(affect.reported),
-        velocity=_vad(affect.velocity),
-        mood=_vad(np.clip(affect.mood + character.baseline, -1, 1)),
+        vad=Vad.of(affect.reported),
+        velocity=Vad.of(affect.velocity),
+        mood=Vad.of(np.clip(affect.mood + character.baseline, -1, 1)),
         label=EXPRESSIONS[likeliest],
         label_p=float(chance[likeliest]),
     )  # pyright: ignore[reportCallIssue]
-
-
-def _vad(values: NDArray[np.float64]) -> Vad:
-    return Vad(**dict(zip(DIMENSIONS, values.tolist(), strict=True)))
