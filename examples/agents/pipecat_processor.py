@@ -5,6 +5,7 @@ pip install pipecat-ai && python examples/agents/pipecat_processor.py
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from loguru import logger  # pyright: ignore[reportMissingImports]
 from pipecat.frames.frames import (  # pyright: ignore[reportMissingImports]
@@ -44,7 +45,8 @@ class ScriptedLLM(LLMService):
         if not isinstance(frame, LLMContextFrame):
             await self.push_frame(frame, direction)
             return
-        said = [(message["role"], message["content"]) for message in frame.context.messages]
+        messages: list[Any] = list(frame.context.messages)
+        said = [(message["role"], message["content"]) for message in messages]
         self.calls.append(Given(said[0][1], said[1:]))
         await self.push_frame(LLMFullResponseStartFrame())
         await self.push_frame(LLMTextFrame(ANSWERS[len(self.calls) - 1]))
@@ -62,7 +64,7 @@ async def talk(read: Callable[[], AffectState | None]) -> list[Given]:
     @assistant.event_handler("on_assistant_turn_stopped")
     async def go_on(*_: object) -> None:
         said = next(turns, None)
-        turn = [{"role": "user", "content": said}]
+        turn: list[Any] = [{"role": "user", "content": said}]
         await worker.queue_frame(EndFrame() if said is None else LLMMessagesAppendFrame(turn, run_llm=True))
 
     runner = WorkerRunner(handle_sigint=False)

@@ -15,13 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from affectstream.multimodal.agent.notice import KEPT
 from affectstream.multimodal.agent.prompt import Teller
 from affectstream.multimodal.agent.state import STALE, AffectState, Happening, Vad
 from affectstream.multimodal.closing import Closing
 from affectstream.multimodal.timeline import ROUNDING, TICK
 from affectstream.multimodal.types import DIMENSIONS, Trace
-
-KEPT = 600.0  # s that are remembered
 
 
 class Told(NamedTuple):

@@ -13,8 +13,9 @@ from fastapi import APIRouter, Body, Header, HTTPException, Query, WebSocket, We
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from affectstream.multimodal.agent.feed import KEPT, Feed, Session
+from affectstream.multimodal.agent.feed import Feed, Session
 from affectstream.multimodal.agent.news import Listeners, event_id, news, session_page
+from affectstream.multimodal.agent.notice import KEPT
 from affectstream.multimodal.agent.pages import (
     LONGEST,
     SAID,

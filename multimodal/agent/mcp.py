@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from affectstream.multimodal.agent.feed import KEPT, Feed
-from affectstream.multimodal.agent.notice import NOTICE
+from affectstream.multimodal.agent.feed import Feed
+from affectstream.multimodal.agent.notice import CARE, KEPT, NOTICE
 from affectstream.multimodal.agent.pages import (
     LONGEST,
     SAID,
@@ -39,7 +39,7 @@ Valence (unpleasant to pleasant), arousal (calm to excited) and dominance (overw
 standard deviation. Read the state before you answer, let it colour your tone, and do not tell the person what they feel: it is
 an estimate and may be wrong. Where `stale` is true or `words` is empty, act as if you knew nothing.
 
-{NOTICE} Only the last ten minutes are kept, in memory."""
+{NOTICE} {CARE}"""
 
 Seconds = Annotated[float, Field(gt=0, le=KEPT, allow_inf_nan=False)]
 Moment = Annotated[float | None, Field(allow_inf_nan=False)]

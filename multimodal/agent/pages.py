@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from affectstream.multimodal.agent.feed import KEPT, Feed, thinned
-from affectstream.multimodal.agent.notice import NOTICE
+from affectstream.multimodal.agent.feed import Feed, thinned
+from affectstream.multimodal.agent.notice import KEPT, NOTICE
 from affectstream.multimodal.agent.state import STALE, AffectState, Happening, Page, Vad
 from affectstream.multimodal.agent.turn import TurnSummary, summarise_turn
 from affectstream.multimodal.timeline import ROUNDING

@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 
 from affectstream.multimodal.agent.http import routes
 from affectstream.multimodal.agent.mcp import http_routes, make_mcp
-from affectstream.multimodal.agent.notice import NOTICE
+from affectstream.multimodal.agent.notice import CARE, NOTICE
 from affectstream.multimodal.agent.state import AffectState
 from affectstream.multimodal.live.connection import Connection, Outbox
 from affectstream.multimodal.live.gate import Gate
@@ -31,8 +31,7 @@ ABOUT = f"""One person's affect as it is estimated live, for agents.
 
 {NOTICE}
 
-The last ten minutes of states are kept in memory, and forgotten when the session or the server ends. Pictures and sound are
-looked at and let go; none of these routes tells them.
+{CARE}
 """
 
 

@@ -19,9 +19,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from affectstream.multimodal.agent.feed import KEPT, Feed
+from affectstream.multimodal.agent.feed import Feed
 from affectstream.multimodal.agent.follow import Follower
 from affectstream.multimodal.agent.mcp import mcp_is_installed
+from affectstream.multimodal.agent.notice import KEPT
 from affectstream.multimodal.agent.pages import Baseline, History, Snapshot
 from affectstream.multimodal.agent.state import AffectState
 from affectstream.multimodal.agent.turn import TurnSummary

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affectstream.multimodal.agent.feed import KEPT, Feed, thinned
+from affectstream.multimodal.agent.feed import Feed, thinned
+from affectstream.multimodal.agent.notice import KEPT
 from affectstream.multimodal.agent.pages import Snapshot, history, settle, snapshot, turn
 from affectstream.multimodal.agent.state import AffectState, Happening, Tracker, Vad
 from affectstream.multimodal.types import Trace

@@ -13,8 +13,9 @@ import jsonschema
 import numpy as np
 import pytest
 
-from affectstream.multimodal.agent.feed import KEPT, Feed
+from affectstream.multimodal.agent.feed import Feed
 from affectstream.multimodal.agent.mcp import ROWS, STATE, make_mcp
+from affectstream.multimodal.agent.notice import KEPT
 from affectstream.multimodal.agent.pages import SAID, Snapshot
 from affectstream.multimodal.agent.state import AffectState, Tracker, Vad
 from affectstream.multimodal.agent.turn import TurnSummary
