@@ -142,7 +142,7 @@ def test_what_is_asked_for_is_what_the_feed_holds_and_fits_its_schema(host: str,
     assert ask(host, "/said", {"text": "I am so happy, what a wonderful day!", "seconds": 1.0})[0] == 200
     states(stage.feed, 5)
     schemas = ask(host, "/openapi.json")[1]
-    assert "prohibited" in schemas["info"]["description"] and "ten minutes" in schemas["info"]["description"]
+    assert "prohibited" in schemas["info"]["description"] and "10 minutes" in schemas["info"]["description"]
     for path, page in (
         ("/state", Snapshot),
         ("/history?seconds=30&most=4", History),
