@@ -80,6 +80,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--record", action="store_true", help="record it all, which needs memory for the tables")
     arguments = parser.parse_args()
+    if arguments.minutes < 3:
+        parser.error(f"--minutes is {arguments.minutes:g}; wanted at least 3, of which the first does not count")
     pictures = jpegs(arguments.film)
     sound, rate = sound_of(arguments.film)
     clock: Any = SourcesClock()

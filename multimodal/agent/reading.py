@@ -13,7 +13,7 @@ R = TypeVar("R")
 
 
 class Reading:
-    """``read`` gives the state, or None where there is none (``session.state``, ``feed.latest``); ``teller`` words it.
+    """``read`` gives the state, or None where there is none (``feed.latest``, or ``session.state`` at a time of the caller's clock); ``teller`` words it.
 
     Whatever goes wrong costs the agent its block, never its turn; the log is told of the first time.
     """

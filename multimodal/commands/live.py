@@ -33,8 +33,8 @@ def _serve(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="affectstream live",
-        description="A page that shows, as it happens, the state of whoever sits before the camera, and what `affectstream serve` gives "
-        "to agents. Nothing leaves this computer, and nothing is stored unless record is pressed.",
+        description="A page that shows, as it happens, the state of whoever sits before the camera, and tells "
+        "agents over HTTP. Nothing leaves this computer, and nothing is stored unless record is pressed.",
     )
     add_options(
         parser,

@@ -65,8 +65,11 @@ def smooth_beliefs(beliefs: list[Posterior]) -> list[Smoothed]:
         return []
     last = beliefs[-1]
     out = [Smoothed(last.time, last.mean, last.covariance, None)]
-    taught = [(belief, belief.past) for belief in beliefs[1:]]
-    chain = [(belief, past) for belief, past in taught[_unbroken(taught) :] if past is not None]
+    chain: list[tuple[Posterior, Anchor]] = []  # the latest first
+    for belief in reversed(beliefs[1:]):
+        if belief.past is None:
+            break
+        chain.append((belief, belief.past))
     if not chain:
         return out
     # All that does not depend on what comes later is done for all moments at once.
@@ -76,17 +79,11 @@ def smooth_beliefs(beliefs: list[Posterior]) -> list[Smoothed]:
     alone = before[1] - gains @ known @ gains.swapaxes(1, 2)
     alone = (alone + alone.swapaxes(1, 2)) / 2
     offsets = before[2] - (gains @ mean[:, :, None])[:, :, 0]
-    for k in reversed(range(len(chain))):
-        later, gain = out[-1], gains[k]
+    for (_, past), gain, offset, own in zip(chain, gains, offsets, alone, strict=True):
+        later = out[-1]
         ahead = gain @ later.covariance
-        time = chain[k][1].time
-        out.append(Smoothed(time, offsets[k] + gain @ later.mean, alone[k] + ahead @ gain.T, ahead))
+        out.append(Smoothed(past.time, offset + gain @ later.mean, own + ahead @ gain.T, ahead))
     return out[::-1]
-
-
-def _unbroken(taught: list[tuple[Posterior, Anchor | None]]) -> int:
-    """Where the run begins, to the end, of updates that taught something of the moment before."""
-    return next((k + 1 for k in reversed(range(len(taught))) if taught[k][1] is None), 0)
 
 
 def between(
