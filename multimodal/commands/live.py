@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="affectstream live",
         description="A page that shows, as it happens, the state of whoever sits before the camera, and tells "
-        "agents over HTTP. Nothing leaves this computer, and nothing is stored unless record is pressed.",
+        "agents of it over HTTP. Nothing leaves this computer, and nothing is stored unless record is pressed.",
     )
     add_options(
         parser,
